@@ -1,0 +1,1 @@
+//! The File Transfer Service: jobs, tokens, third-party copies.

@@ -1,0 +1,1 @@
+//! The WLCG token profile as pure code: claims, scopes, paths, groups, the judge.

@@ -1,0 +1,1 @@
+//! Rucio: rules, locks, requests and the conveyor.

@@ -1,0 +1,1 @@
+//! What every actor stands on: clock, names, server, client, journal, faults.

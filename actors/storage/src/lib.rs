@@ -1,0 +1,1 @@
+//! The storage element: WebDAV, HTTP third-party copy, the judge at the door.

@@ -1,0 +1,1 @@
+//! The people: token agent, browser, and what they ask of Rucio.

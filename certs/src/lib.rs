@@ -1,0 +1,1 @@
+//! The run's certificate authority, good and deliberately bad certificates.

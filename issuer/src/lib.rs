@@ -1,0 +1,1 @@
+//! The token issuer, INDIGO IAM's role.

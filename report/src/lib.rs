@@ -1,0 +1,1 @@
+//! Views of a journal: narration, JUnit, Mermaid, curl lines.

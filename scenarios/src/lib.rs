@@ -1,0 +1,1 @@
+//! The scenario library: format, loader, player, expectations.

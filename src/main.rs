@@ -1,0 +1,2 @@
+//! `carnet`: the WLCG token-based data-transfer stack on one stage.
+fn main() {}
