@@ -1,0 +1,98 @@
+//! dCache, read from its source (storage page §1.1, §2, §8.2).
+
+use std::time::Duration;
+
+use super::{
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
+    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+};
+use crate::path::{Oddity, PathRules};
+
+const ALL: &[&[Verb]] = &[&[Verb::Read], &[Verb::Create], &[Verb::Modify], &[Verb::Stage], &[Verb::Poll]];
+const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
+
+pub(super) const DIALECT: Dialect = Dialect {
+    name: DialectName::Dcache,
+    server: "dCache",
+    paths: PathRules {
+        empty_segment: Oddity::Resolve,
+        dot_segment: Oddity::Resolve,
+        parent_segment: 400,
+        encoded_slash: Oddity::Refuse(400),
+    },
+    scopes: ScopeRules {
+        unrooted: Unrooted::Refused,
+        matching: Matching::Components,
+        resolves: false,
+        read: &[&[Verb::Read], &[Verb::Stage]],
+        list: &[&[Verb::Read], &[Verb::Modify], &[Verb::Stage]],
+        stat: ALL,
+        stat_ancestors: true,
+        propfind: ALL,
+        create: CREATE,
+        make_ancestors: true,
+        replace: &[&[Verb::Modify]],
+        delete: &[&[Verb::Modify]],
+        move_from: CREATE,
+        move_to: CREATE,
+    },
+    refusals: Refusals {
+        anonymous: 401,
+        bad_token: 401,
+        denied: 403,
+        copy_denied: 401,
+        challenge: Challenge::Always,
+        html: false,
+    },
+    methods: Methods {
+        allow: "OPTIONS,HEAD,GET,PUT,DELETE,MKCOL,MOVE,COPY,PROPFIND,PROPPATCH,POST",
+        options_needs_token: false,
+        put_new: 201,
+        put_over: 204,
+        put_directory: 405,
+        put_mkpath: true,
+        put_range: Some(501),
+        put_needs_length: false,
+        mkcol_mkpath: false,
+        mkcol_existing: 405,
+        mkcol_body: Some(415),
+        delete: 204,
+        delete_nonempty: 409,
+        move_overwrites: true,
+        move_over: 204,
+        move_same: 403,
+        move_elsewhere: 502,
+        copy_local: false,
+        copy_overwrites: true,
+        range_invalid: 200,
+        infinity: Infinity::Refused,
+        absolute_hrefs: false,
+        propfind_malformed: Some(400),
+        digest_always: false,
+        etag: true,
+        slash_redirects: true,
+        smile: "",
+        proppatch: None,
+        lock: 501,
+        unknown: 501,
+    },
+    tpc: Tpc {
+        status: 202,
+        content_type: Some("text/perf-marker-stream"),
+        first_marker: Duration::from_secs(5),
+        period: Duration::from_secs(5),
+        style: MarkerStyle::Dcache,
+        last_marker: false,
+        terminal_newline: true,
+        prehead: Prehead::None,
+        partial: Partial::Hidden,
+        on_disconnect: OnDisconnect::Cancel,
+        verify_push: VerifyPush::HeadAndDelete,
+        require_checksum: true,
+        overwrite_false: 500,
+        both: Some(400),
+        neither: 400,
+        user_agent: "dCache/10.2",
+        mkpath: true,
+    },
+};

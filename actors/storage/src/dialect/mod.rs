@@ -1,0 +1,270 @@
+//! How one kind of storage server differs from another: a dialect is a set of values for named
+//! switches, never a fork in the code (storage page §1-§3, §8.2, §9).
+
+mod dcache;
+mod default;
+mod scopes;
+mod storm;
+#[cfg(test)]
+mod table;
+mod xrootd;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::path::PathRules;
+
+pub use scopes::{Demand, Doing, Matching, ScopeFault, ScopeRules, Unrooted, Verb, decide, demands};
+
+/// The dialects there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DialectName {
+    /// What the WLCG profile and RFC 4918 ask for.
+    #[default]
+    #[serde(rename = "default")]
+    Default,
+    /// XRootD 5.5.3, as Debian 12 ships it.
+    #[serde(rename = "xrootd-5.5")]
+    Xrootd55,
+    /// XRootD 6.2.
+    #[serde(rename = "xrootd-6")]
+    Xrootd6,
+    /// StoRM WebDAV 1.9.
+    #[serde(rename = "storm")]
+    Storm,
+    /// dCache.
+    #[serde(rename = "dcache")]
+    Dcache,
+}
+
+impl DialectName {
+    /// Its switches.
+    pub fn switches(self) -> &'static Dialect {
+        match self {
+            Self::Default => &default::DIALECT,
+            Self::Xrootd55 => &xrootd::V5_5,
+            Self::Xrootd6 => &xrootd::V6,
+            Self::Storm => &storm::DIALECT,
+            Self::Dcache => &dcache::DIALECT,
+        }
+    }
+}
+
+/// All switches.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Which one.
+    pub name: DialectName,
+    /// The `Server` header field.
+    pub server: &'static str,
+    /// How request paths are read.
+    pub paths: PathRules,
+    /// What scopes allow.
+    pub scopes: ScopeRules,
+    /// Statuses of refusals.
+    pub refusals: Refusals,
+    /// Statuses and habits of the plain methods.
+    pub methods: Methods,
+    /// Third-party copies.
+    pub tpc: Tpc,
+}
+
+/// How a refusal looks (storage page §3.3).
+#[derive(Debug)]
+pub struct Refusals {
+    /// No credential.
+    pub anonymous: u16,
+    /// A token that does not hold.
+    pub bad_token: u16,
+    /// A token that holds but does not allow it.
+    pub denied: u16,
+    /// A COPY that is refused at the destination.
+    pub copy_denied: u16,
+    /// When `WWW-Authenticate` is sent.
+    pub challenge: Challenge,
+    /// Whether `/` and foreign paths are refused by the same rules as others.
+    pub html: bool,
+}
+
+/// When a refusal carries `WWW-Authenticate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// On every 401 and 403 (RFC 6750 §3).
+    Always,
+    /// Only for a token that was read and found bad.
+    BadToken,
+    /// Never.
+    Never,
+}
+
+/// `Depth: infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Infinity {
+    /// 403 with `propfind-finite-depth` (RFC 4918 §9.1).
+    Refused,
+    /// Taken as depth 0.
+    AsZero,
+    /// Served.
+    Served,
+}
+
+/// Statuses and habits of the methods of storage page §1.1.
+#[derive(Debug)]
+pub struct Methods {
+    /// The `Allow` of OPTIONS.
+    pub allow: &'static str,
+    /// OPTIONS asks for a token with any storage scope.
+    pub options_needs_token: bool,
+    /// PUT of a new file.
+    pub put_new: u16,
+    /// PUT over a file.
+    pub put_over: u16,
+    /// PUT where a collection is.
+    pub put_directory: u16,
+    /// PUT makes missing collections.
+    pub put_mkpath: bool,
+    /// PUT with `Content-Range`: the status, or none when the header is ignored.
+    pub put_range: Option<u16>,
+    /// PUT with neither length nor framing: 411, or taken as empty.
+    pub put_needs_length: bool,
+    /// MKCOL makes missing parents.
+    pub mkcol_mkpath: bool,
+    /// MKCOL where something is.
+    pub mkcol_existing: u16,
+    /// MKCOL with a body: the status, or none when the body is ignored.
+    pub mkcol_body: Option<u16>,
+    /// DELETE that worked.
+    pub delete: u16,
+    /// DELETE of a collection with members.
+    pub delete_nonempty: u16,
+    /// MOVE without `Overwrite` may replace.
+    pub move_overwrites: bool,
+    /// MOVE that replaced something.
+    pub move_over: u16,
+    /// MOVE onto itself.
+    pub move_same: u16,
+    /// MOVE to another host.
+    pub move_elsewhere: u16,
+    /// Local COPY exists.
+    pub copy_local: bool,
+    /// Local COPY without `Overwrite` may replace.
+    pub copy_overwrites: bool,
+    /// A `Range` that cannot be read: 200 (ignored) or 416.
+    pub range_invalid: u16,
+    /// `Depth: infinity`.
+    pub infinity: Infinity,
+    /// hrefs are absolute URLs.
+    pub absolute_hrefs: bool,
+    /// A PROPFIND body that is not XML: the status, or none when it is taken as no body.
+    pub propfind_malformed: Option<u16>,
+    /// `Digest: adler32=…` on every GET and HEAD.
+    pub digest_always: bool,
+    /// `ETag` on GET and HEAD.
+    pub etag: bool,
+    /// GET with a final slash: 302 to the form without.
+    pub slash_redirects: bool,
+    /// Text of a success without content.
+    pub smile: &'static str,
+    /// PROPPATCH, or none when properties are kept.
+    pub proppatch: Option<u16>,
+    /// LOCK and UNLOCK.
+    pub lock: u16,
+    /// PATCH and names nobody knows.
+    pub unknown: u16,
+}
+
+/// How the body of a 202 is written (storage page §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkerStyle {
+    /// Plain lines with `RemoteConnections`.
+    Plain,
+    /// Plain lines, no `RemoteConnections`.
+    Bare,
+    /// Indented, with `State` and stripe times.
+    Dcache,
+}
+
+/// What a pull does before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prehead {
+    /// No HEAD at the source.
+    None,
+    /// HEAD after the 202: trouble is a failure line.
+    Inside,
+    /// HEAD first; the source's refusal becomes the status of the COPY.
+    Relayed,
+    /// HEAD first; its refusal is ignored and the GET decides.
+    Ignored,
+}
+
+/// What is left where a pull failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partial {
+    /// Nothing was ever visible; an old file is as before.
+    Hidden,
+    /// What arrived stays, an old file is lost.
+    Left,
+}
+
+/// What happens when the client of a COPY goes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDisconnect {
+    /// The copy stops.
+    #[default]
+    Cancel,
+    /// The copy goes on to its end.
+    Continue,
+}
+
+/// What is asked after a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyPush {
+    /// Nothing.
+    None,
+    /// HEAD: size and digest must fit.
+    Head,
+    /// HEAD; a misfit is followed by DELETE.
+    HeadAndDelete,
+}
+
+/// Switches of the third-party copy (storage page §8.2).
+#[derive(Debug)]
+pub struct Tpc {
+    /// Status of an accepted COPY.
+    pub status: u16,
+    /// Status of a COPY that only the failure line ends, for dialects that answer late.
+    pub content_type: Option<&'static str>,
+    /// When the first marker comes.
+    pub first_marker: Duration,
+    /// Time between markers.
+    pub period: Duration,
+    /// How markers look.
+    pub style: MarkerStyle,
+    /// One more marker with the full count before the last line.
+    pub last_marker: bool,
+    /// The last line ends in a newline.
+    pub terminal_newline: bool,
+    /// HEAD before GET.
+    pub prehead: Prehead,
+    /// What a failed pull leaves.
+    pub partial: Partial,
+    /// The client leaves.
+    pub on_disconnect: OnDisconnect,
+    /// After a push.
+    pub verify_push: VerifyPush,
+    /// `RequireChecksumVerification` when absent.
+    pub require_checksum: bool,
+    /// Target exists and `Overwrite: F`.
+    pub overwrite_false: u16,
+    /// `Source` and `Destination` together: the status, or none when `Source` wins.
+    pub both: Option<u16>,
+    /// Neither.
+    pub neither: u16,
+    /// The `User-Agent` of the active side.
+    pub user_agent: &'static str,
+    /// Missing parents of a pull's target are made.
+    pub mkpath: bool,
+}

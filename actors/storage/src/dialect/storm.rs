@@ -1,0 +1,98 @@
+//! StoRM WebDAV 1.9.0 (storage page §3.8 and §9).
+
+use std::time::Duration;
+
+use super::{
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
+    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+};
+use crate::path::{Oddity, PathRules};
+
+const READ: &[&[Verb]] = &[&[Verb::Read], &[Verb::Stage]];
+const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
+
+pub(super) const DIALECT: Dialect = Dialect {
+    name: DialectName::Storm,
+    server: "StoRM-WebDAV/unknown-version",
+    paths: PathRules {
+        empty_segment: Oddity::Refuse(400),
+        dot_segment: Oddity::Refuse(400),
+        parent_segment: 400,
+        encoded_slash: Oddity::Refuse(400),
+    },
+    scopes: ScopeRules {
+        unrooted: Unrooted::Nothing,
+        matching: Matching::Expression,
+        resolves: false,
+        read: READ,
+        list: READ,
+        stat: &[&[Verb::Read], &[Verb::Stage], &[Verb::Create], &[Verb::Modify]],
+        stat_ancestors: false,
+        propfind: READ,
+        create: CREATE,
+        make_ancestors: true,
+        replace: &[&[Verb::Modify]],
+        delete: &[&[Verb::Modify]],
+        move_from: &[&[Verb::Modify]],
+        move_to: CREATE,
+    },
+    refusals: Refusals {
+        anonymous: 401,
+        bad_token: 401,
+        denied: 403,
+        copy_denied: 403,
+        challenge: Challenge::BadToken,
+        html: true,
+    },
+    methods: Methods {
+        allow: "MKCOL, PROPFIND, COPY, OPTIONS, PUT, DELETE, MOVE, PROPPATCH",
+        options_needs_token: true,
+        put_new: 201,
+        put_over: 204,
+        put_directory: 405,
+        put_mkpath: true,
+        put_range: None,
+        put_needs_length: false,
+        mkcol_mkpath: false,
+        mkcol_existing: 405,
+        mkcol_body: None,
+        delete: 204,
+        delete_nonempty: 412,
+        move_overwrites: false,
+        move_over: 201,
+        move_same: 412,
+        move_elsewhere: 201,
+        copy_local: true,
+        copy_overwrites: false,
+        range_invalid: 416,
+        infinity: Infinity::Served,
+        absolute_hrefs: true,
+        propfind_malformed: None,
+        digest_always: true,
+        etag: false,
+        slash_redirects: true,
+        smile: "",
+        proppatch: Some(500),
+        lock: 500,
+        unknown: 405,
+    },
+    tpc: Tpc {
+        status: 202,
+        content_type: None,
+        first_marker: Duration::from_secs(5),
+        period: Duration::from_secs(5),
+        style: MarkerStyle::Bare,
+        last_marker: false,
+        terminal_newline: false,
+        prehead: Prehead::None,
+        partial: Partial::Left,
+        on_disconnect: OnDisconnect::Continue,
+        verify_push: VerifyPush::None,
+        require_checksum: false,
+        overwrite_false: 412,
+        both: Some(400),
+        neither: 500,
+        user_agent: "Apache-HttpClient/5.4.3 (Java/17.0.15)",
+        mkpath: false,
+    },
+};

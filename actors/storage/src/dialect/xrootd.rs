@@ -1,0 +1,142 @@
+//! XRootD 5.5.3 and 6.2.1 with the SciTokens and TPC plug-ins (storage page §1.1, §2, §3.8).
+
+use std::time::Duration;
+
+use super::{
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
+    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+};
+use crate::path::{Oddity, PathRules};
+
+const PATHS: PathRules = PathRules {
+    empty_segment: Oddity::Resolve,
+    dot_segment: Oddity::Resolve,
+    parent_segment: 403,
+    encoded_slash: Oddity::Resolve,
+};
+
+const READ: &[&[Verb]] = &[&[Verb::Read]];
+const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
+const ANY: &[&[Verb]] = &[&[Verb::Read], &[Verb::Create], &[Verb::Modify]];
+
+const METHODS: Methods = Methods {
+    allow: "HEAD,GET,PUT,PROPFIND,DELETE,OPTIONS,COPY",
+    options_needs_token: false,
+    put_new: 201,
+    put_over: 201,
+    put_directory: 409,
+    put_mkpath: true,
+    put_range: None,
+    put_needs_length: false,
+    mkcol_mkpath: true,
+    mkcol_existing: 405,
+    mkcol_body: None,
+    delete: 200,
+    delete_nonempty: 409,
+    move_overwrites: true,
+    move_over: 201,
+    move_same: 201,
+    move_elsewhere: 501,
+    copy_local: false,
+    copy_overwrites: true,
+    range_invalid: 200,
+    infinity: Infinity::AsZero,
+    absolute_hrefs: false,
+    propfind_malformed: None,
+    digest_always: false,
+    etag: true,
+    slash_redirects: false,
+    smile: ":-)",
+    proppatch: Some(501),
+    lock: 501,
+    unknown: 501,
+};
+
+const TPC: Tpc = Tpc {
+    status: 202,
+    content_type: Some("text/plain"),
+    first_marker: Duration::ZERO,
+    period: Duration::from_secs(5),
+    style: MarkerStyle::Plain,
+    last_marker: false,
+    terminal_newline: false,
+    prehead: Prehead::Relayed,
+    partial: Partial::Left,
+    on_disconnect: OnDisconnect::Cancel,
+    verify_push: VerifyPush::None,
+    require_checksum: false,
+    overwrite_false: 409,
+    both: None,
+    neither: 400,
+    user_agent: "xrootd-tpc/v6.2.1",
+    mkpath: true,
+};
+
+const REFUSALS: Refusals = Refusals {
+    anonymous: 403,
+    bad_token: 403,
+    denied: 403,
+    copy_denied: 403,
+    challenge: Challenge::Never,
+    html: false,
+};
+
+/// A scope's path opens everything that begins with the same letters, and HEAD needs read: the
+/// version in Debian 12.
+pub(super) const V5_5: Dialect = Dialect {
+    name: DialectName::Xrootd55,
+    server: "XrootD/v5.5.3",
+    paths: PATHS,
+    scopes: ScopeRules {
+        unrooted: Unrooted::FromRoot,
+        matching: Matching::Prefix,
+        resolves: true,
+        read: READ,
+        list: READ,
+        stat: READ,
+        stat_ancestors: false,
+        propfind: READ,
+        create: CREATE,
+        make_ancestors: false,
+        replace: &[&[Verb::Modify]],
+        delete: &[&[Verb::Modify, Verb::Read]],
+        move_from: CREATE,
+        move_to: &[&[Verb::Modify], &[Verb::Create, Verb::Read]],
+    },
+    refusals: Refusals { copy_denied: 401, ..REFUSALS },
+    methods: Methods { put_new: 200, put_over: 200, mkcol_existing: 201, delete_nonempty: 500, etag: false, ..METHODS },
+    tpc: Tpc {
+        status: 201,
+        prehead: Prehead::Ignored,
+        overwrite_false: 412,
+        user_agent: "xrootd-tpc/v5.5.3",
+        mkpath: false,
+        ..TPC
+    },
+};
+
+/// Whole components; an ancestor of a scope's path may be looked at.
+pub(super) const V6: Dialect = Dialect {
+    name: DialectName::Xrootd6,
+    server: "XRootD",
+    paths: PATHS,
+    scopes: ScopeRules {
+        unrooted: Unrooted::FromRoot,
+        matching: Matching::Components,
+        resolves: true,
+        read: READ,
+        list: READ,
+        stat: ANY,
+        stat_ancestors: true,
+        propfind: ANY,
+        create: CREATE,
+        make_ancestors: true,
+        replace: &[&[Verb::Modify]],
+        delete: &[&[Verb::Modify]],
+        move_from: CREATE,
+        move_to: CREATE,
+    },
+    refusals: REFUSALS,
+    methods: METHODS,
+    tpc: TPC,
+};
