@@ -1,1 +1,39 @@
-//! What every actor stands on: clock, names, server, client, journal, faults.
+//! What every actor stands on: clock, chance, names, the HTTPS server and client, journal, faults.
+//!
+//! An actor crate gets one [`Actor`] and gives back routes; the [`Stage`] owns listeners, the run's
+//! certificate authority and the one [`Journal`]. Actors meet only on the wire.
+
+mod actor;
+pub mod body;
+mod cause;
+mod chance;
+mod client;
+mod clock;
+mod connector;
+mod event;
+mod exchange;
+mod faults;
+mod journal;
+mod names;
+mod redact;
+mod server;
+mod sink;
+mod stage;
+
+pub use actor::{Actor, StartError};
+pub use body::Body;
+pub use cause::{current_cause, with_cause};
+pub use chance::Chance;
+pub use client::{Client, ClientError};
+pub use clock::{Clock, Stopwatch};
+pub use event::{
+    BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Judged, Note,
+    Record, Seq, StateChange, Step, TokenUse,
+};
+pub use faults::{Effect, Fault, FaultPlace, Faults};
+pub use journal::{Journal, JournalOptions, Pending, Sink};
+pub use names::{Names, Place};
+pub use redact::{digest_of, jti_of, redact_text};
+pub use server::{Peer, ServerOptions};
+pub use sink::{JsonLines, write_json_lines};
+pub use stage::{Stage, StageError, StageOptions};

@@ -1,0 +1,167 @@
+//! How the outgoing client connects: names through the topology, then TCP, then TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::clock::Clock;
+use crate::names::Names;
+
+/// How long a connection may take to be made, TLS included, in real time.
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why no connection was made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no such host: {0}")]
+    Unknown(String),
+    #[error("{0}")]
+    Refused(#[source] io::Error),
+    #[error("{0}")]
+    Tls(#[source] io::Error),
+    #[error("no connection within {} s", CONNECT_WITHIN.as_secs())]
+    Slow,
+    #[error("{0} is not an https address")]
+    NotHttps(String),
+}
+
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub(crate) names: Names,
+    pub(crate) tls: Arc<ClientConfig>,
+}
+
+/// A TLS connection as hyper wants it.
+pub(crate) struct Stream {
+    inner: TokioIo<TlsStream<TcpStream>>,
+    h2: bool,
+    peer: Option<SocketAddr>,
+}
+
+/// The socket address an answer came from, found in the answer's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RemoteAddr(pub(crate) SocketAddr);
+
+impl Connector {
+    async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
+        if uri.scheme_str() != Some("https") {
+            return Err(ConnectError::NotHttps(uri.to_string()));
+        }
+        let host = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(443);
+        let work = async {
+            let tcp = match self.names.resolve(host, port) {
+                Some(addr) => TcpStream::connect(addr).await,
+                None => TcpStream::connect((host, port)).await,
+            };
+            let tcp = tcp.map_err(|error| match error.kind() {
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut => {
+                    ConnectError::Refused(error)
+                }
+                _ if self.names.resolve(host, port).is_none() => {
+                    ConnectError::Unknown(host.to_owned())
+                }
+                _ => ConnectError::Refused(error),
+            })?;
+            tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
+            let peer = tcp.peer_addr().ok();
+            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+                .map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
+            let tls = TlsConnector::from(Arc::clone(&self.tls))
+                .connect(name, tcp)
+                .await
+                .map_err(ConnectError::Tls)?;
+            let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+            Ok(Stream {
+                inner: TokioIo::new(tls),
+                h2,
+                peer,
+            })
+        };
+        Clock::within_real(CONNECT_WITHIN, work)
+            .await
+            .unwrap_or(Err(ConnectError::Slow))
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new();
+        let connected = match self.peer {
+            Some(peer) => connected.extra(RemoteAddr(peer)),
+            None => connected,
+        };
+        if self.h2 {
+            connected.negotiated_h2()
+        } else {
+            connected
+        }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+}

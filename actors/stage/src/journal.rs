@@ -1,0 +1,321 @@
+//! The one ordered journal: numbers every record, keeps it, hands it on in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::cause::current_cause;
+use crate::clock::Clock;
+use crate::event::{Event, Record, Seq};
+use crate::redact::redact_event;
+
+/// How a journal keeps and shows what it is told.
+#[derive(Clone, Debug)]
+pub struct JournalOptions {
+    /// Records kept in memory; older ones are forgotten (they went to the sinks). `usize::MAX` keeps all.
+    pub keep: usize,
+    /// Keep tokens and secrets readable. Off unless asked for by name.
+    pub reveal: bool,
+    /// Longest body text kept, in bytes.
+    pub body_limit: usize,
+    /// Compute a digest of bodies that are not kept as text.
+    pub digests: bool,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            keep: usize::MAX,
+            reveal: false,
+            body_limit: 64 * 1024,
+            digests: true,
+        }
+    }
+}
+
+/// A receiver of finished records, called in the order of their numbers.
+pub type Sink = Box<dyn FnMut(&Arc<Record>) + Send>;
+
+/// The journal. Clones write to the same one.
+///
+/// A record's number is taken when the thing begins ([`Journal::reserve`]) so that consequences can name
+/// it, and it is filled in when the thing has ended. Sinks see records strictly by number;
+/// [`Journal::wait_for`] sees them as soon as they are filled.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    options: JournalOptions,
+    inner: Mutex<Inner>,
+    filled: watch::Sender<u64>,
+}
+
+struct Inner {
+    next: Seq,
+    /// Filled records that wait for an earlier number.
+    waiting: BTreeMap<Seq, Arc<Record>>,
+    /// The next number the sinks will see.
+    due: Seq,
+    /// Records in the order they were filled, the last `keep`.
+    kept: VecDeque<Arc<Record>>,
+    /// How many were dropped from the front of `kept`.
+    forgotten: u64,
+    sinks: Vec<Sink>,
+}
+
+/// A number taken for something that has begun. Dropped unfilled, it becomes a note that says so.
+pub struct Pending {
+    journal: Journal,
+    seq: Seq,
+    at: Timestamp,
+    actor: String,
+    cause: Option<Seq>,
+    done: bool,
+}
+
+impl Journal {
+    /// An empty journal that reads its times from `clock`.
+    pub fn new(clock: Clock, options: JournalOptions) -> Self {
+        let inner = Inner {
+            next: 1,
+            waiting: BTreeMap::new(),
+            due: 1,
+            kept: VecDeque::new(),
+            forgotten: 0,
+            sinks: Vec::new(),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                options,
+                inner: Mutex::new(inner),
+                filled: watch::channel(0).0,
+            }),
+        }
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &JournalOptions {
+        &self.shared.options
+    }
+
+    /// Whether anything is kept or handed on; when not, nobody need gather what to tell.
+    pub fn is_listening(&self) -> bool {
+        self.shared.options.keep > 0 || !self.lock().sinks.is_empty()
+    }
+
+    /// Adds a receiver of every later record.
+    pub fn add_sink(&self, sink: Sink) {
+        self.lock().sinks.push(sink);
+    }
+
+    /// Takes the next number for something that begins now, caused by the running task's cause.
+    pub fn reserve(&self, actor: &str) -> Pending {
+        self.reserve_after(actor, current_cause())
+    }
+
+    /// Takes the next number for something that `cause` led to.
+    pub fn reserve_after(&self, actor: &str, cause: Option<Seq>) -> Pending {
+        let at = self.shared.clock.now();
+        let mut inner = self.lock();
+        let seq = inner.next;
+        inner.next += 1;
+        drop(inner);
+        Pending {
+            journal: self.clone(),
+            seq,
+            at,
+            actor: actor.to_owned(),
+            cause,
+            done: false,
+        }
+    }
+
+    /// Records something that has happened, caused by the running task's cause.
+    pub fn record(&self, actor: &str, event: Event) -> Seq {
+        self.reserve(actor).fill(event)
+    }
+
+    /// Records something that `cause` led to.
+    pub fn record_after(&self, actor: &str, cause: Option<Seq>, event: Event) -> Seq {
+        self.reserve_after(actor, cause).fill(event)
+    }
+
+    /// Every kept record, by number.
+    pub fn records(&self) -> Vec<Arc<Record>> {
+        let mut records: Vec<_> = self.lock().kept.iter().cloned().collect();
+        records.sort_by_key(|record| record.seq);
+        records
+    }
+
+    /// Numbers given out so far.
+    pub fn len(&self) -> u64 {
+        self.lock().next - 1
+    }
+
+    /// Whether nothing was recorded yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first record, kept or to come, that `wanted` picks; `None` after `within` of real time.
+    pub async fn wait_for(
+        &self,
+        within: Duration,
+        mut wanted: impl FnMut(&Record) -> bool,
+    ) -> Option<Arc<Record>> {
+        let mut filled = self.shared.filled.subscribe();
+        let mut seen = 0_u64;
+        let search = async {
+            loop {
+                {
+                    let inner = self.lock();
+                    let start = seen.max(inner.forgotten);
+                    let skip = usize::try_from(start - inner.forgotten).unwrap_or(usize::MAX);
+                    if let Some(found) = inner.kept.iter().skip(skip).find(|record| wanted(record))
+                    {
+                        return Some(Arc::clone(found));
+                    }
+                    seen = inner.forgotten + inner.kept.len() as u64;
+                }
+                if filled.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        Clock::within_real(within, search).await.flatten()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, mut record: Record) {
+        if !self.shared.options.reveal {
+            redact_event(&mut record.event);
+        }
+        let record = Arc::new(record);
+        let mut inner = self.lock();
+        inner.kept.push_back(Arc::clone(&record));
+        while inner.kept.len() > self.shared.options.keep {
+            inner.kept.pop_front();
+            inner.forgotten += 1;
+        }
+        if inner.sinks.is_empty() {
+            inner.due = inner.due.max(record.seq + 1);
+        } else {
+            inner.waiting.insert(record.seq, record);
+            let Inner {
+                waiting,
+                due,
+                sinks,
+                ..
+            } = &mut *inner;
+            while let Some(ready) = waiting.remove(due) {
+                for sink in sinks.iter_mut() {
+                    sink(&ready);
+                }
+                *due += 1;
+            }
+        }
+        drop(inner);
+        self.shared.filled.send_modify(|n| *n += 1);
+    }
+}
+
+impl Pending {
+    /// The number taken.
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// Says what happened under the number.
+    pub fn fill(mut self, event: Event) -> Seq {
+        self.write(event);
+        self.seq
+    }
+
+    fn write(&mut self, event: Event) {
+        self.done = true;
+        let actor = std::mem::take(&mut self.actor);
+        self.journal.finish(Record {
+            seq: self.seq,
+            at: self.at,
+            actor,
+            cause: self.cause,
+            event,
+        });
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.done {
+            self.write(Event::Note(crate::event::Note {
+                text: "broke off before it could be told".to_owned(),
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Note;
+
+    fn note(text: &str) -> Event {
+        Event::Note(Note {
+            text: text.to_owned(),
+        })
+    }
+
+    #[tokio::test]
+    async fn sinks_see_numbers_in_order_whatever_ends_first() {
+        let journal = Journal::new(Clock::wall(), JournalOptions::default());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        journal.add_sink(Box::new(move |record| {
+            sink.lock().unwrap().push(record.seq);
+        }));
+        let first = journal.reserve("a");
+        journal.record("b", note("second"));
+        assert!(seen.lock().unwrap().is_empty());
+        assert!(
+            journal
+                .wait_for(Duration::from_secs(5), |r| r.seq == 2)
+                .await
+                .is_some()
+        );
+        first.fill(note("first"));
+        assert_eq!(*seen.lock().unwrap(), [1, 2]);
+        drop(journal.reserve("c"));
+        assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_bounded_journal_forgets_the_oldest() {
+        let journal = Journal::new(
+            Clock::wall(),
+            JournalOptions {
+                keep: 2,
+                ..JournalOptions::default()
+            },
+        );
+        for text in ["one", "two", "three"] {
+            journal.record("a", note(text));
+        }
+        assert_eq!(
+            journal.records().iter().map(|r| r.seq).collect::<Vec<_>>(),
+            [2, 3]
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The HTTPS server under every actor: our own accept loop, where faults and the recorder hook in.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use futures_util::FutureExt as _;
+use http::{Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service as _;
+
+use crate::body::Body;
+use crate::cause::with_cause;
+use crate::client::JOIN_HEADER;
+use crate::clock::Clock;
+use crate::event::{Event, Note, Seq};
+use crate::exchange::{Begun, Recording, Side, Tee};
+use crate::journal::Journal;
+
+/// Bounds of a server, in real time.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerOptions {
+    /// How long a TLS handshake may take.
+    pub handshake_within: Duration,
+    /// How long a request's head may take.
+    pub head_within: Duration,
+    /// How long open connections may go on once the actor stops.
+    pub stop_within: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            handshake_within: Duration::from_secs(10),
+            head_within: Duration::from_secs(30),
+            stop_within: Duration::from_millis(150),
+        }
+    }
+}
+
+/// The other end of a request's connection; in the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) base_url: String,
+    pub(crate) journal: Journal,
+    pub(crate) join: Arc<str>,
+    pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) router: Router,
+    pub(crate) options: ServerOptions,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Serves until told to stop; then lets open exchanges end within the bound.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let server = Arc::new(self);
+        let mut stop = server.stop.clone();
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, peer)) => {
+                        connections.spawn(Arc::clone(&server).connection(tcp, peer));
+                        while connections.try_join_next().is_some() {}
+                    }
+                    // Out of descriptors: give the open connections a chance to end one.
+                    Err(_) => tokio::task::yield_now().await,
+                },
+                () = stopped(&mut stop) => break,
+            }
+        }
+        drop(listener);
+        let rest = async { while connections.join_next().await.is_some() {} };
+        let _ended_or_cut = Clock::within_real(server.options.stop_within, rest).await;
+        connections.abort_all();
+    }
+
+    async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
+        let _best_effort = tcp.set_nodelay(true);
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
+        let handshake = Clock::within_real(self.options.handshake_within, acceptor.accept(tcp));
+        let mut stop = self.stop.clone();
+        let tls = tokio::select! {
+            done = handshake => match done { Some(Ok(tls)) => tls, _ => return },
+            () = stopped(&mut stop) => return,
+        };
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.options.head_within)
+            .title_case_headers(true)
+            .max_headers(200);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(4 << 20);
+        let server = Arc::clone(&self);
+        let service = service_fn(move |request| Arc::clone(&server).answer(request, peer));
+        let connection = builder.serve_connection(TokioIo::new(tls), service);
+        tokio::pin!(connection);
+        tokio::select! {
+            _ended = connection.as_mut() => return,
+            () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ended = connection.await;
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<Body>, std::convert::Infallible> {
+        request.extensions_mut().insert(Peer(peer));
+        let joined = self.joined(&mut request);
+        if joined.is_some() || !self.journal.is_listening() {
+            let request = request.map(Body::new);
+            return Ok(with_cause(joined, self.call(request)).await);
+        }
+        let pending = self.journal.reserve_after(&self.name, None);
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
+        let begun = Begun {
+            from: foreign_name(&request),
+            to: self.name.clone(),
+            method: request.method().as_str(),
+            url: format!("{}{target}", self.base_url),
+            version: request.version(),
+            headers: request.headers(),
+        };
+        let recording = Recording::begin(&self.journal, pending, begun);
+        let seq = recording.seq();
+        let request = request.map(|body| Tee::body(body, recording.clone(), Side::Request));
+        let answer = with_cause(seq, self.call(request)).await;
+        recording.answered(
+            &self.journal,
+            answer.status().as_u16(),
+            answer.version(),
+            answer.headers(),
+        );
+        Ok(answer.map(|body| Tee::body(body, recording, Side::Response)))
+    }
+
+    /// The exchange that our own client already records, when the request comes from the stage.
+    fn joined(&self, request: &mut Request<Incoming>) -> Option<Seq> {
+        let value = request.headers_mut().remove(JOIN_HEADER)?;
+        value.to_str().ok()?.strip_prefix(&*self.join)?.parse().ok()
+    }
+
+    /// The handler's answer; a panic in it is a 500 and a note, never a broken connection without a word.
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        let mut router = self.router.clone();
+        match AssertUnwindSafe(router.call(request)).catch_unwind().await {
+            Ok(Ok(answer)) => answer,
+            Err(_) => {
+                let text = format!("{} panicked while it answered a request", self.name);
+                self.journal.record(&self.name, Event::Note(Note { text }));
+                let mut answer = Response::new(Body::from("internal error\n"));
+                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                answer
+            }
+        }
+    }
+}
+
+fn foreign_name(request: &Request<Incoming>) -> String {
+    let agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let product = agent.split(['/', ' ']).next().unwrap_or_default();
+    if product.is_empty() {
+        "outside".to_owned()
+    } else {
+        product.chars().take(40).collect()
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _stopped_or_gone = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,118 @@
+//! Two actors on one stage: an exchange over real HTTPS is told once, with its consequences below it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use carnet_certs::Authority;
+use carnet_stage::{
+    Actor, Body, Chance, Clock, Event, JournalOptions, ServerOptions, Stage, StageOptions,
+};
+use http::{Request, StatusCode};
+use jiff::SignedDuration;
+
+const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJqdGkiOiI0MiJ9.c2ln";
+
+fn stage() -> Stage {
+    Stage::new(StageOptions {
+        chance: Chance::from_seed(1),
+        unpredictable: false,
+        clock: Clock::wall(),
+        journal: JournalOptions::default(),
+        authority: Authority::new("test").unwrap(),
+        extra_roots: Vec::new(),
+        server: ServerOptions::default(),
+    })
+    .unwrap()
+}
+
+async fn place(stage: &Stage, name: &str) -> Actor {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let host = format!("{name}.example");
+    let place = stage
+        .bind(name, "storage", &host, loopback, true)
+        .await
+        .unwrap();
+    stage.actor(&place, SignedDuration::ZERO)
+}
+
+#[tokio::test]
+async fn an_exchange_is_told_once_and_its_consequences_name_it() {
+    let stage = stage();
+    let se1 = place(&stage, "se1").await;
+    let fts = place(&stage, "fts").await;
+    let teller = se1.clone();
+    let router = Router::new().route(
+        "/file",
+        any(move || {
+            teller.note("looked at it");
+            async { (StatusCode::CREATED, "hello") }
+        }),
+    );
+    stage.open(se1.place(), router).unwrap();
+    for client in [fts.client().clone(), fts.client().http1()] {
+        let request = Request::builder()
+            .method("PUT")
+            .uri("https://se1.example/file")
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .body(Body::from("data"))
+            .unwrap();
+        let answer = client.send(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let body = carnet_stage::body::read_limited(answer.into_body(), 100)
+            .await
+            .unwrap();
+        assert_eq!(&body[..], b"hello");
+    }
+    let last = stage
+        .journal()
+        .wait_for(Duration::from_secs(5), |record| record.seq == 3)
+        .await;
+    assert!(last.is_some());
+    let records = stage.journal().records();
+    assert_eq!(records.len(), 4, "{records:#?}");
+    for (pair, version) in records.chunks(2).zip(["HTTP/2", "HTTP/1.1"]) {
+        let Event::Exchange(exchange) = &pair[0].event else {
+            panic!("{:?}", pair[0])
+        };
+        assert_eq!(
+            (
+                exchange.from.as_str(),
+                exchange.to.as_str(),
+                exchange.status
+            ),
+            ("fts", "se1", 201)
+        );
+        assert_eq!(exchange.version, version);
+        assert_eq!(
+            exchange.request_header("Authorization"),
+            Some("Bearer eyJ…42")
+        );
+        assert_eq!(exchange.tokens[0].jti, "42");
+        assert_eq!(
+            (exchange.request_body.bytes, exchange.response_body.bytes),
+            (4, 5)
+        );
+        assert_eq!(exchange.response_body.text.as_deref(), Some("hello"));
+        assert_eq!(pair[1].cause, Some(pair[0].seq));
+    }
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_listening_is_an_error_with_the_host_in_it() {
+    let stage = stage();
+    let fts = place(&stage, "fts").await;
+    let request = Request::get("https://localhost:1/x")
+        .body(Body::empty())
+        .unwrap();
+    let error = fts.client().send(request).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("could not connect to localhost"),
+        "{error}"
+    );
+    stage.stop().await;
+}
