@@ -1,5 +1,7 @@
 //! Two actors on one stage: an exchange over real HTTPS is told once, with its consequences below it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
