@@ -1,1 +1,19 @@
-//! Views of a journal: narration, JUnit, Mermaid, curl lines.
+//! Views of a journal: what happened on the stage, told to people and to their tools.
+//!
+//! Every view is a pure function of records; nothing here prints, reads a clock or knows a file.
+//! Foreign text never reaches a terminal unwashed ([`text::clean`]), tokens never appear ([`mask::hide`]).
+
+mod facts;
+pub mod json;
+pub mod lineage;
+pub mod mask;
+pub mod narration;
+pub mod outcome;
+pub mod palette;
+pub mod text;
+pub mod why;
+pub mod words;
+
+pub use narration::{Level, Narrator, Options};
+pub use outcome::{Copied, Outcome, Tally};
+pub use palette::Palette;

@@ -1,0 +1,78 @@
+//! Verdicts and expectations in the narration.
+
+use super::{Level, sheet::Sheet};
+use crate::{mask::short_jti, words};
+use carnet_stage::{CheckRecord, Expectation, Judged};
+
+/// Who judged what; when refused (or at level verbose) every check with what it saw and wanted.
+pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
+    let palette = sheet.palette();
+    let by = sheet.paint(palette.actor, &judged.by);
+    let token = judged
+        .jti
+        .as_deref()
+        .map_or_else(|| "a request without token".to_owned(), short_jti);
+    let token = sheet.paint(palette.token, &token);
+    let demand = sheet.safe(&judged.demand);
+    let verdict = if judged.granted {
+        let checks = words::count(judged.checks.len(), "check");
+        format!("{} ({checks})", sheet.paint(palette.good, "granted"))
+    } else {
+        sheet.paint(palette.bad, "REFUSED")
+    };
+    sheet.line(format_args!("{by} judges {token} for {demand}: {verdict}"));
+    if !judged.granted || level == Level::Verbose {
+        for check in &judged.checks {
+            one_check(sheet, check);
+        }
+    }
+    if let Some(hint) = &judged.hint {
+        let hint = sheet.paint(palette.warn, hint);
+        sheet.sub(format_args!("hint: {hint}"));
+    }
+}
+
+fn one_check(sheet: &mut Sheet, check: &CheckRecord) {
+    let palette = sheet.palette();
+    let name = sheet.safe(&check.name);
+    let saw = if check.saw.is_empty() {
+        "nothing".to_owned()
+    } else {
+        sheet.safe(&check.saw)
+    };
+    if check.ok {
+        let name = sheet.paint(palette.faint, &format!("{name:<14}"));
+        sheet.inner(4, 21, &format!("✓ {name} {saw}"));
+        return;
+    }
+    let wanted = sheet.safe(&check.wanted);
+    let name = sheet.paint(palette.bad, &format!("{name:<14}"));
+    sheet.inner(4, 28, &format!("✗ {name} saw    {saw}"));
+    sheet.inner(21, 28, &format!("wanted {wanted}"));
+}
+
+/// One expectation: held or not, its label, and when not, what was received.
+pub(super) fn expectation(sheet: &mut Sheet, expect: &Expectation) {
+    let palette = sheet.palette();
+    let label = expect
+        .label
+        .as_deref()
+        .map(|label| format!("{label}  "))
+        .unwrap_or_default();
+    let text = sheet.safe(&format!("{label}{}", expect.expectation));
+    if expect.held {
+        let mark = sheet.paint(palette.good, "✓");
+        sheet.inner(2, 6, &format!("{mark} {text}"));
+        return;
+    }
+    let mark = sheet.paint(palette.bad, "✗ NOT HELD");
+    sheet.inner(2, 6, &format!("{mark}  {text}"));
+    if let Some(place) = &expect.place {
+        let place = sheet.paint(palette.faint, place);
+        sheet.inner(6, 8, &place);
+    }
+    for line in expect.why.as_deref().unwrap_or_default().lines() {
+        let line = sheet.safe(line);
+        sheet.inner(6, 8, &line);
+    }
+}
