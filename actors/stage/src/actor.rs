@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use carnet_profile::judge::Verdict;
 use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::cause::{current_cause, with_cause};
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::event::{Event, Issued, Note, Seq, StateChange};
+use crate::event::{CheckRecord, Event, Issued, Judged, Note, Seq, StateChange};
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::names::{Names, Place};
@@ -179,6 +180,34 @@ impl Actor {
             to: to.to_owned(),
             why: why.to_owned(),
         }))
+    }
+
+    /// A judgement, with every check of the verdict.
+    pub fn judged(&self, jti: Option<&str>, verdict: &Verdict) -> Seq {
+        if !self.shared.journal.is_listening() {
+            return 0;
+        }
+        let checks = verdict
+            .checks
+            .iter()
+            .map(|check| CheckRecord {
+                name: check.name.to_string(),
+                ok: check.ok,
+                saw: check.saw.to_string(),
+                wanted: check.wanted.to_string(),
+            })
+            .collect();
+        self.record(Event::Judged(Box::new(Judged {
+            by: self.name().to_owned(),
+            jti: jti.map(str::to_owned),
+            demand: verdict.demand.to_string(),
+            granted: verdict.granted,
+            checks,
+            hint: verdict
+                .refusal
+                .as_ref()
+                .and_then(|refusal| refusal.hint.clone()),
+        })))
     }
 
     /// A token was made.
