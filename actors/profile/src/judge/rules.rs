@@ -1,0 +1,189 @@
+//! What a resource server insists on. Made once, from configuration.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{jose::Algorithm, scope::StoragePrivilege, version::ProfileVersion};
+
+/// The audience that means every relying party (CLM-8).
+pub const ANY_AUDIENCE: &str = "https://wlcg.cern.ch/jwt/v1/any";
+
+/// The rules of one resource server.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The realm in challenges, usually the host.
+    pub realm: String,
+    /// The edition of the profile.
+    pub version: ProfileVersion,
+    /// Whom it trusts.
+    pub issuers: Vec<TrustedIssuer>,
+    /// Which audiences it is. Compared byte by byte (CLM-7).
+    pub audiences: Vec<String>,
+    /// Whether the audience "any" is good enough (CLM-8).
+    pub accept_any_audience: bool,
+    /// Whether `se1.example` is as good as `https://se1.example`.
+    pub accept_bare_host_audience: bool,
+    /// Signature algorithms it accepts.
+    pub algorithms: Vec<Algorithm>,
+    /// Seconds that `nbf` may lie in the future (LIFE-3).
+    pub not_before_leeway: i64,
+    /// Seconds that `exp` may lie in the past; `None`: what the edition says (LIFE-2).
+    pub expiry_leeway: Option<i64>,
+    /// Longest validity accepted, in seconds; `None`: what the edition says (LIFE-1).
+    pub max_validity: Option<i64>,
+    /// Whether a token whose `iat` lies in the future is refused.
+    pub reject_future_iat: bool,
+    /// Whether the header must have `typ` `at+jwt` (RFC 9068).
+    pub require_at_jwt: bool,
+    /// Longest token, in bytes.
+    pub max_token_bytes: usize,
+    /// Whether a bad storage item is dropped instead of making the token invalid (CAP-N).
+    pub lenient: bool,
+    /// Which privileges list a directory (CAP-15).
+    pub listing: Vec<StoragePrivilege>,
+    /// Whether `storage.stage` reads; `None`: what the edition says (CAP-12).
+    pub stage_reads: Option<bool>,
+    /// Whether a directory above a scope's path may be looked at.
+    pub stat_of_ancestors: bool,
+    /// Subjects that are authorised by name (CAP-17).
+    pub subjects: Vec<SubjectRule>,
+    /// What needs no token.
+    pub anonymous: Vec<Allowance>,
+}
+
+/// An issuer that a server trusts, and what its tokens are good for.
+#[derive(Clone, Debug)]
+pub struct TrustedIssuer {
+    /// The issuer, byte for byte as in `iss` (CLM-3).
+    pub url: String,
+    /// The paths of the server that belong to it: capabilities are relative to them (CAP-7).
+    pub areas: Vec<String>,
+    /// Whether its capabilities are heeded.
+    pub capabilities: bool,
+    /// What its groups and subjects may do when a token has no capability; the first that fits decides.
+    pub policies: Vec<Policy>,
+}
+
+/// Permit or deny.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Effect {
+    #[default]
+    Permit,
+    Deny,
+}
+
+/// Whom a policy is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    /// Holders of this very group; no inheritance in either direction (GRP-8).
+    Group(String),
+    /// This subject.
+    Subject(String),
+    /// Every subject of the issuer.
+    Everyone,
+}
+
+/// One policy of an issuer's area.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Permit or deny.
+    pub effect: Effect,
+    /// To whom.
+    pub who: Principal,
+    /// Where: a path of the server, covering what is below it.
+    pub path: String,
+    /// What.
+    pub privileges: Vec<StoragePrivilege>,
+}
+
+/// A part of the server that is open to everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Where: a path of the server, covering what is below it.
+    pub path: String,
+    /// What.
+    pub privileges: Vec<StoragePrivilege>,
+}
+
+/// A subject that is authorised by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRule {
+    /// Its issuer: a subject means nothing without (CLM-21).
+    pub issuer: String,
+    /// The subject, such as `host:svc.example`.
+    pub subject: String,
+    /// Whether the token must also carry `host.auth`.
+    pub needs_host_auth: bool,
+}
+
+impl Rules {
+    /// The profile's defaults for a server that answers to `audience`: newest edition, RS256 and ES256,
+    /// nobody trusted.
+    pub fn new(realm: impl Into<String>, audience: impl Into<String>) -> Self {
+        Self {
+            realm: realm.into(),
+            version: ProfileVersion::default(),
+            issuers: Vec::new(),
+            audiences: vec![audience.into()],
+            accept_any_audience: true,
+            accept_bare_host_audience: false,
+            algorithms: Algorithm::PROFILE.to_vec(),
+            not_before_leeway: 60,
+            expiry_leeway: None,
+            max_validity: None,
+            reject_future_iat: false,
+            require_at_jwt: false,
+            max_token_bytes: 8192,
+            lenient: false,
+            listing: vec![StoragePrivilege::Read],
+            stage_reads: None,
+            stat_of_ancestors: false,
+            subjects: Vec::new(),
+            anonymous: Vec::new(),
+        }
+    }
+
+    /// The trusted issuer of this exact name.
+    pub fn issuer(&self, url: &str) -> Option<&TrustedIssuer> {
+        self.issuers.iter().find(|issuer| issuer.url == url)
+    }
+
+    /// Whether `storage.stage` lets data be read.
+    pub fn stage_reads(&self) -> bool {
+        self.stage_reads
+            .unwrap_or_else(|| self.version.stage_reads())
+    }
+}
+
+impl TrustedIssuer {
+    /// An issuer whose capabilities hold in one area and that has no policies.
+    pub fn new(url: impl Into<String>, area: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            areas: vec![area.into()],
+            capabilities: true,
+            policies: Vec::new(),
+        }
+    }
+
+    /// Adds a policy at the end of the list.
+    pub fn policy(
+        mut self,
+        effect: Effect,
+        who: Principal,
+        path: impl Into<String>,
+        privileges: &[StoragePrivilege],
+    ) -> Self {
+        let (path, privileges) = (path.into(), privileges.to_vec());
+        self.policies.push(Policy {
+            effect,
+            who,
+            path,
+            privileges,
+        });
+        self
+    }
+}
