@@ -32,7 +32,8 @@ impl AdlerSum {
         Self {
             bytes: self.bytes + next.bytes,
             plain: (self.plain + next.plain) % MODULUS,
-            weighted: (self.weighted + (next.bytes % MODULUS) * self.plain + next.weighted) % MODULUS,
+            weighted: (self.weighted + (next.bytes % MODULUS) * self.plain + next.weighted)
+                % MODULUS,
         }
     }
 
@@ -99,7 +100,11 @@ impl Algorithm {
     }
 
     fn repr_name(self) -> &'static str {
-        if self == Self::Adler32 { "adler" } else { self.name() }
+        if self == Self::Adler32 {
+            "adler"
+        } else {
+            self.name()
+        }
     }
 }
 
@@ -115,7 +120,10 @@ pub struct Checksum {
 impl Checksum {
     /// An adler32.
     pub fn adler32(value: u32) -> Self {
-        Self { algorithm: Algorithm::Adler32, bytes: value.to_be_bytes().to_vec() }
+        Self {
+            algorithm: Algorithm::Adler32,
+            bytes: value.to_be_bytes().to_vec(),
+        }
     }
 
     /// The value as `Digest` writes it: hexadecimal for the sums, base64 for the hashes.
@@ -133,25 +141,38 @@ impl Checksum {
 
     /// `adler=:CR4B3g==:`, a member of `Repr-Digest` (RFC 9530).
     pub fn repr_digest(&self) -> String {
-        format!("{}=:{}:", self.algorithm.repr_name(), STANDARD.encode(&self.bytes))
+        format!(
+            "{}=:{}:",
+            self.algorithm.repr_name(),
+            STANDARD.encode(&self.bytes)
+        )
     }
 }
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+            text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+            text
+        })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.is_ascii() || text.is_empty() {
         return None;
     }
-    let text = if text.len() % 2 == 1 { format!("0{text}") } else { text.to_owned() };
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    let text = if text.len() % 2 == 1 {
+        format!("0{text}")
+    } else {
+        text.to_owned()
+    };
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
 }
 
 /// The algorithm that `Want-Digest` likes best among those known here; ties go to the first listed.
@@ -159,7 +180,9 @@ pub fn wanted(field: &str) -> Option<Algorithm> {
     let mut best: Option<(f32, Algorithm)> = None;
     for member in field.split(',') {
         let mut parts = member.split(';');
-        let Some(algorithm) = parts.next().and_then(Algorithm::named) else { continue };
+        let Some(algorithm) = parts.next().and_then(Algorithm::named) else {
+            continue;
+        };
         let quality = parts
             .filter_map(|part| part.trim().strip_prefix("q=").map(str::to_owned))
             .find_map(|q| q.parse::<f32>().ok())
@@ -175,8 +198,14 @@ pub fn wanted(field: &str) -> Option<Algorithm> {
 pub fn wanted_repr(field: &str) -> Option<Algorithm> {
     let mut best: Option<(u32, Algorithm)> = None;
     for member in field.split(',') {
-        let Some((name, priority)) = member.split_once('=') else { continue };
-        let (Some(algorithm), Ok(priority)) = (Algorithm::named(name), priority.trim().parse::<u32>()) else { continue };
+        let Some((name, priority)) = member.split_once('=') else {
+            continue;
+        };
+        let (Some(algorithm), Ok(priority)) =
+            (Algorithm::named(name), priority.trim().parse::<u32>())
+        else {
+            continue;
+        };
         if priority > 0 && best.is_none_or(|(held, _)| priority > held) {
             best = Some((priority, algorithm));
         }
@@ -196,7 +225,10 @@ pub fn parse_digest(field: &str) -> Vec<Checksum> {
             let bytes = match algorithm {
                 Algorithm::Adler32 | Algorithm::Crc32c => match unhex(value) {
                     Some(bytes) if bytes.len() <= 4 => padded(&bytes),
-                    _ => STANDARD.decode(value).ok().filter(|bytes| bytes.len() == 4)?,
+                    _ => STANDARD
+                        .decode(value)
+                        .ok()
+                        .filter(|bytes| bytes.len() == 4)?,
                 },
                 Algorithm::Md5 if value.len() == 32 => unhex(value)?,
                 _ => STANDARD.decode(value).ok()?,
@@ -220,7 +252,10 @@ pub fn parse_repr_digest(field: &str) -> Vec<Checksum> {
             let (name, value) = member.split_once('=')?;
             let algorithm = Algorithm::named(name)?;
             let inner = value.trim().strip_prefix(':')?.strip_suffix(':')?;
-            Some(Checksum { algorithm, bytes: STANDARD.decode(inner).ok()? })
+            Some(Checksum {
+                algorithm,
+                bytes: STANDARD.decode(inner).ok()?,
+            })
         })
         .collect()
 }
@@ -234,11 +269,24 @@ pub struct Summing {
     hashes: Vec<(Algorithm, digest::Context)>,
 }
 
+impl std::fmt::Debug for Summing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Summing")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Summing {
     /// Adler32 always, and these.
     pub fn new(algorithms: &[Algorithm]) -> Self {
-        let mut summing =
-            Self { bytes: 0, adler: simd_adler32::Adler32::new(), crc32c: None, md5: None, hashes: Vec::new() };
+        let mut summing = Self {
+            bytes: 0,
+            adler: simd_adler32::Adler32::new(),
+            crc32c: None,
+            md5: None,
+            hashes: Vec::new(),
+        };
         for algorithm in algorithms {
             let hash = match algorithm {
                 Algorithm::Adler32 => continue,
@@ -254,7 +302,9 @@ impl Summing {
                 Algorithm::Sha256 => &digest::SHA256,
                 Algorithm::Sha512 => &digest::SHA512,
             };
-            summing.hashes.push((*algorithm, digest::Context::new(hash)));
+            summing
+                .hashes
+                .push((*algorithm, digest::Context::new(hash)));
         }
         summing
     }
@@ -283,13 +333,22 @@ impl Summing {
     pub fn finish(self) -> Vec<Checksum> {
         let mut sums = vec![Checksum::adler32(self.adler.finish())];
         if let Some(crc) = self.crc32c {
-            sums.push(Checksum { algorithm: Algorithm::Crc32c, bytes: crc.to_be_bytes().to_vec() });
+            sums.push(Checksum {
+                algorithm: Algorithm::Crc32c,
+                bytes: crc.to_be_bytes().to_vec(),
+            });
         }
         if let Some(md5) = self.md5 {
-            sums.push(Checksum { algorithm: Algorithm::Md5, bytes: md5.finalize().to_vec() });
+            sums.push(Checksum {
+                algorithm: Algorithm::Md5,
+                bytes: md5.finalize().to_vec(),
+            });
         }
         for (algorithm, context) in self.hashes {
-            sums.push(Checksum { algorithm, bytes: context.finish().as_ref().to_vec() });
+            sums.push(Checksum {
+                algorithm,
+                bytes: context.finish().as_ref().to_vec(),
+            });
         }
         sums
     }
@@ -314,7 +373,10 @@ mod tests {
             (b"test123456789", "adler32=1d3b039e"),
         ] {
             assert_eq!(adler(content), digest);
-            assert_eq!(AdlerSum::of(content).value(), u32::from_str_radix(&digest[8..], 16).unwrap());
+            assert_eq!(
+                AdlerSum::of(content).value(),
+                u32::from_str_radix(&digest[8..], 16).unwrap()
+            );
         }
     }
 
@@ -355,7 +417,13 @@ mod tests {
     #[test]
     fn digests_are_read_in_all_the_shapes_seen() {
         let wanted = Checksum::adler32(0x091e_01de);
-        for field in ["adler32=091e01de", "ADLER32=091E01DE", "adler=91e01de", "adler32=CR4B3g==", "md5=xx,adler32=91e01de"] {
+        for field in [
+            "adler32=091e01de",
+            "ADLER32=091E01DE",
+            "adler=91e01de",
+            "adler32=CR4B3g==",
+            "md5=xx,adler32=91e01de",
+        ] {
             assert!(parse_digest(field).contains(&wanted), "{field}");
         }
         assert_eq!(parse_repr_digest("adler=:CR4B3g==:"), [wanted.clone()]);

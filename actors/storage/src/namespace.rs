@@ -152,8 +152,16 @@ pub struct Tree {
 impl Tree {
     /// An empty tree, made at this time.
     pub fn new(now: i64) -> Self {
-        let meta = DirMeta { modified: now, created: now, ..DirMeta::default() };
-        Self { root: Node::Directory(meta, BTreeMap::new()), used: 0, numbers: 0 }
+        let meta = DirMeta {
+            modified: now,
+            created: now,
+            ..DirMeta::default()
+        };
+        Self {
+            root: Node::Directory(meta, BTreeMap::new()),
+            used: 0,
+            numbers: 0,
+        }
     }
 
     /// Bytes held by all files.
@@ -162,17 +170,19 @@ impl Tree {
     }
 
     fn node(&self, path: &CleanPath) -> Option<&Node> {
-        path.segments().try_fold(&self.root, |node, segment| match node {
-            Node::Directory(_, children) => children.get(segment),
-            Node::File(_) => None,
-        })
+        path.segments()
+            .try_fold(&self.root, |node, segment| match node {
+                Node::Directory(_, children) => children.get(segment),
+                Node::File(_) => None,
+            })
     }
 
     fn node_mut(&mut self, path: &CleanPath) -> Option<&mut Node> {
-        path.segments().try_fold(&mut self.root, |node, segment| match node {
-            Node::Directory(_, children) => children.get_mut(segment),
-            Node::File(_) => None,
-        })
+        path.segments()
+            .try_fold(&mut self.root, |node, segment| match node {
+                Node::Directory(_, children) => children.get_mut(segment),
+                Node::File(_) => None,
+            })
     }
 
     /// What is at this path.
@@ -188,9 +198,12 @@ impl Tree {
     /// The members of a collection, in name order.
     pub fn list(&self, path: &CleanPath) -> Option<Vec<(String, Entry)>> {
         match self.node(path)? {
-            Node::Directory(_, children) => {
-                Some(children.iter().map(|(name, node)| (name.to_string(), node.entry())).collect())
-            }
+            Node::Directory(_, children) => Some(
+                children
+                    .iter()
+                    .map(|(name, node)| (name.to_string(), node.entry()))
+                    .collect(),
+            ),
             Node::File(_) => None,
         }
     }
@@ -205,7 +218,12 @@ impl Tree {
     }
 
     /// Makes a collection; with `parents` also those above it.
-    pub fn make_directory(&mut self, path: &CleanPath, parents: bool, now: i64) -> Result<(), TreeError> {
+    pub fn make_directory(
+        &mut self,
+        path: &CleanPath,
+        parents: bool,
+        now: i64,
+    ) -> Result<(), TreeError> {
         if self.exists(path) {
             return Err(TreeError::Exists);
         }
@@ -213,16 +231,24 @@ impl Tree {
         let mut left = path.segments().count();
         for segment in path.segments() {
             left -= 1;
-            let Node::Directory(meta, children) = node else { return Err(TreeError::NotDirectory) };
+            let Node::Directory(meta, children) = node else {
+                return Err(TreeError::NotDirectory);
+            };
             if !children.contains_key(segment) {
                 if left > 0 && !parents {
                     return Err(TreeError::NoParent);
                 }
-                let made = DirMeta { modified: now, created: now, ..DirMeta::default() };
+                let made = DirMeta {
+                    modified: now,
+                    created: now,
+                    ..DirMeta::default()
+                };
                 children.insert(segment.into(), Node::Directory(made, BTreeMap::new()));
                 meta.modified = now;
             }
-            let Some(next) = children.get_mut(segment) else { return Err(TreeError::Missing) };
+            let Some(next) = children.get_mut(segment) else {
+                return Err(TreeError::Missing);
+            };
             node = next;
         }
         Ok(())
@@ -236,20 +262,33 @@ impl Tree {
             None => {}
         }
         let mut node = &self.root;
-        let Some(parent) = path.parent() else { return Err(TreeError::IsDirectory) };
+        let Some(parent) = path.parent() else {
+            return Err(TreeError::IsDirectory);
+        };
         for segment in parent.segments() {
-            let Node::Directory(_, children) = node else { return Err(TreeError::NotDirectory) };
+            let Node::Directory(_, children) = node else {
+                return Err(TreeError::NotDirectory);
+            };
             match children.get(segment) {
                 Some(next) => node = next,
                 None if parents => return Ok(false),
                 None => return Err(TreeError::NoParent),
             }
         }
-        if matches!(node, Node::File(_)) { Err(TreeError::NotDirectory) } else { Ok(false) }
+        if matches!(node, Node::File(_)) {
+            Err(TreeError::NotDirectory)
+        } else {
+            Ok(false)
+        }
     }
 
     /// Puts a complete file in place, in one step, and numbers it. Gives back whether it replaced one.
-    pub fn put(&mut self, path: &CleanPath, mut file: FileMeta, parents: bool) -> Result<bool, TreeError> {
+    pub fn put(
+        &mut self,
+        path: &CleanPath,
+        mut file: FileMeta,
+        parents: bool,
+    ) -> Result<bool, TreeError> {
         let replaces = self.can_put(path, parents)?;
         let now = file.modified;
         self.numbers += 1;
@@ -284,7 +323,11 @@ impl Tree {
     }
 
     /// Changes a file or collection in place.
-    pub fn update<R>(&mut self, path: &CleanPath, change: impl FnOnce(Change<'_>) -> R) -> Option<R> {
+    pub fn update<R>(
+        &mut self,
+        path: &CleanPath,
+        change: impl FnOnce(Change<'_>) -> R,
+    ) -> Option<R> {
         let changed = match self.node_mut(path)? {
             Node::Directory(meta, _) => change(Change::Directory(meta)),
             Node::File(file) => change(Change::File(file)),
@@ -293,9 +336,16 @@ impl Tree {
     }
 
     /// Removes a file or collection; gives back the files that went with it.
-    pub fn remove(&mut self, path: &CleanPath, recursive: bool, now: i64) -> Result<Vec<(CleanPath, FileMeta)>, TreeError> {
+    pub fn remove(
+        &mut self,
+        path: &CleanPath,
+        recursive: bool,
+        now: i64,
+    ) -> Result<Vec<(CleanPath, FileMeta)>, TreeError> {
         let node = self.node(path).ok_or(TreeError::Missing)?;
-        let Some(parent) = path.parent() else { return Err(TreeError::Overlap) };
+        let Some(parent) = path.parent() else {
+            return Err(TreeError::Overlap);
+        };
         if let Node::Directory(_, children) = node {
             if !recursive && !children.is_empty() {
                 return Err(TreeError::NotEmpty);
@@ -335,7 +385,9 @@ impl Tree {
             moved = children.remove(from.name());
             meta.modified = now;
         }
-        let (Some(node), Some(parent)) = (moved, to.parent()) else { return Err(TreeError::Missing) };
+        let (Some(node), Some(parent)) = (moved, to.parent()) else {
+            return Err(TreeError::Missing);
+        };
         if let Some(Node::Directory(meta, children)) = self.node_mut(&parent) {
             children.insert(to.name().into(), node);
             meta.modified = now;
@@ -344,9 +396,19 @@ impl Tree {
     }
 
     /// Copies a file, or a collection with (`deep`) or without its members. The target must not exist.
-    pub fn copy(&mut self, from: &CleanPath, to: &CleanPath, deep: bool, now: i64) -> Result<Vec<CleanPath>, TreeError> {
+    pub fn copy(
+        &mut self,
+        from: &CleanPath,
+        to: &CleanPath,
+        deep: bool,
+        now: i64,
+    ) -> Result<Vec<CleanPath>, TreeError> {
         self.can_place(from, to)?;
-        let files = if deep || self.get(from).is_some_and(|entry| !entry.is_directory()) { self.files(from) } else { Vec::new() };
+        let files = if deep || self.get(from).is_some_and(|entry| !entry.is_directory()) {
+            self.files(from)
+        } else {
+            Vec::new()
+        };
         let source = self.node(from).cloned().ok_or(TreeError::Missing)?;
         let mut copied = match source {
             Node::Directory(meta, children) if deep => Node::Directory(meta, children),
@@ -423,24 +485,48 @@ mod tests {
     #[test]
     fn files_come_and_go_and_space_is_counted() {
         let mut tree = Tree::new(0);
-        assert_eq!(tree.put(&path("/a/b"), file(3), false), Err(TreeError::NoParent));
+        assert_eq!(
+            tree.put(&path("/a/b"), file(3), false),
+            Err(TreeError::NoParent)
+        );
         assert_eq!(tree.put(&path("/a/b"), file(3), true), Ok(false));
         assert_eq!(tree.put(&path("/a/b"), file(5), true), Ok(true));
-        assert_eq!(tree.put(&path("/a/b/c"), file(5), true), Err(TreeError::NotDirectory));
-        assert_eq!(tree.put(&path("/a"), file(5), true), Err(TreeError::IsDirectory));
+        assert_eq!(
+            tree.put(&path("/a/b/c"), file(5), true),
+            Err(TreeError::NotDirectory)
+        );
+        assert_eq!(
+            tree.put(&path("/a"), file(5), true),
+            Err(TreeError::IsDirectory)
+        );
         assert_eq!(tree.used(), 5);
-        assert_eq!(tree.remove(&path("/a"), false, 9).map(|_| ()), Err(TreeError::NotEmpty));
-        assert_eq!(tree.remove(&path("/a"), true, 9).map(|gone| gone.len()), Ok(1));
+        assert_eq!(
+            tree.remove(&path("/a"), false, 9).map(|_| ()),
+            Err(TreeError::NotEmpty)
+        );
+        assert_eq!(
+            tree.remove(&path("/a"), true, 9).map(|gone| gone.len()),
+            Ok(1)
+        );
         assert_eq!(tree.used(), 0);
-        assert_eq!(tree.remove(&path("/a"), true, 9).map(|_| ()), Err(TreeError::Missing));
+        assert_eq!(
+            tree.remove(&path("/a"), true, 9).map(|_| ()),
+            Err(TreeError::Missing)
+        );
     }
 
     #[test]
     fn collections_are_made_one_by_one_unless_asked() {
         let mut tree = Tree::new(0);
-        assert_eq!(tree.make_directory(&path("/x/y"), false, 1), Err(TreeError::NoParent));
+        assert_eq!(
+            tree.make_directory(&path("/x/y"), false, 1),
+            Err(TreeError::NoParent)
+        );
         assert_eq!(tree.make_directory(&path("/x/y"), true, 1), Ok(()));
-        assert_eq!(tree.make_directory(&path("/x"), true, 1), Err(TreeError::Exists));
+        assert_eq!(
+            tree.make_directory(&path("/x"), true, 1),
+            Err(TreeError::Exists)
+        );
         assert_eq!(tree.list(&path("/x")).unwrap().len(), 1);
         assert!(tree.list(&path("/none")).is_none());
     }
@@ -449,16 +535,40 @@ mod tests {
     fn moving_and_copying_keep_the_tree_a_tree() {
         let mut tree = Tree::new(0);
         tree.put(&path("/a/f"), file(2), true).unwrap();
-        assert_eq!(tree.rename(&path("/a"), &path("/a/b"), 1), Err(TreeError::Overlap));
-        assert_eq!(tree.rename(&path("/a/f"), &path("/no/f"), 1), Err(TreeError::NoParent));
-        assert_eq!(tree.rename(&path("/none"), &path("/f"), 1), Err(TreeError::Missing));
-        assert_eq!(tree.copy(&path("/a"), &path("/c"), true, 1).map(|files| files.len()), Ok(1));
+        assert_eq!(
+            tree.rename(&path("/a"), &path("/a/b"), 1),
+            Err(TreeError::Overlap)
+        );
+        assert_eq!(
+            tree.rename(&path("/a/f"), &path("/no/f"), 1),
+            Err(TreeError::NoParent)
+        );
+        assert_eq!(
+            tree.rename(&path("/none"), &path("/f"), 1),
+            Err(TreeError::Missing)
+        );
+        assert_eq!(
+            tree.copy(&path("/a"), &path("/c"), true, 1)
+                .map(|files| files.len()),
+            Ok(1)
+        );
         assert_eq!(tree.used(), 4);
-        assert_eq!(tree.copy(&path("/a"), &path("/d"), false, 1).map(|files| files.len()), Ok(0));
-        assert_eq!(tree.rename(&path("/a/f"), &path("/c/f"), 1), Err(TreeError::Exists));
+        assert_eq!(
+            tree.copy(&path("/a"), &path("/d"), false, 1)
+                .map(|files| files.len()),
+            Ok(0)
+        );
+        assert_eq!(
+            tree.rename(&path("/a/f"), &path("/c/f"), 1),
+            Err(TreeError::Exists)
+        );
         assert_eq!(tree.rename(&path("/a/f"), &path("/c/g"), 1), Ok(()));
         assert!(!tree.exists(&path("/a/f")));
-        let numbers: Vec<_> = tree.files(&path("/c")).into_iter().map(|(_, f)| f.number).collect();
+        let numbers: Vec<_> = tree
+            .files(&path("/c"))
+            .into_iter()
+            .map(|(_, f)| f.number)
+            .collect();
         assert_eq!(numbers.len(), 2);
         assert_ne!(numbers[0], numbers[1]);
     }

@@ -60,13 +60,19 @@ pub struct PathFault {
 }
 
 fn fault<T>(status: u16, why: &str) -> Result<T, PathFault> {
-    Err(PathFault { status, why: why.to_owned() })
+    Err(PathFault {
+        status,
+        why: why.to_owned(),
+    })
 }
 
 impl CleanPath {
     /// The root.
     pub fn root() -> Self {
-        Self { text: "/".into(), directory: true }
+        Self {
+            text: "/".into(),
+            directory: true,
+        }
     }
 
     /// Reads the path of a request target (without its query).
@@ -145,13 +151,27 @@ impl CleanPath {
             return None;
         }
         let (parent, _) = self.text.rsplit_once('/')?;
-        Some(Self { text: if parent.is_empty() { "/".into() } else { parent.into() }, directory: true })
+        Some(Self {
+            text: if parent.is_empty() {
+                "/".into()
+            } else {
+                parent.into()
+            },
+            directory: true,
+        })
     }
 
     /// A member of this collection. The name is one that already passed `parse`.
     pub fn child(&self, name: &str) -> Self {
-        let text = if self.text == "/" { format!("/{name}") } else { format!("{}/{name}", self.text) };
-        Self { text, directory: false }
+        let text = if self.text == "/" {
+            format!("/{name}")
+        } else {
+            format!("{}/{name}", self.text)
+        };
+        Self {
+            text,
+            directory: false,
+        }
     }
 
     /// Whether `other` is this path or below it.
@@ -167,13 +187,19 @@ impl CleanPath {
 
 /// Whole-component containment of normal paths: `/foo` covers `/foo/x`, not `/foobar`.
 pub fn covers(prefix: &str, path: &str) -> bool {
-    prefix == "/" || path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    prefix == "/"
+        || path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn has_bad_escape(raw: &str) -> bool {
     let bytes = raw.as_bytes();
     bytes.iter().enumerate().any(|(at, byte)| {
-        *byte == b'%' && !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        *byte == b'%'
+            && !bytes
+                .get(at + 1..at + 3)
+                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
@@ -213,7 +239,11 @@ mod tests {
         ] {
             let got = CleanPath::parse(raw, OURS);
             match wanted {
-                Ok(text) => assert_eq!(got.map(|p| p.as_str().to_owned()), Ok(text.to_owned()), "{raw}"),
+                Ok(text) => assert_eq!(
+                    got.map(|p| p.as_str().to_owned()),
+                    Ok(text.to_owned()),
+                    "{raw}"
+                ),
                 Err(status) => assert_eq!(got.unwrap_err().status, status, "{raw}"),
             }
         }

@@ -47,7 +47,9 @@ fn unmix(mut z: u64) -> u64 {
 
 /// A key for a name under a seed: same seed and name, same content.
 pub fn key(seed: u64, name: &str) -> u64 {
-    name.bytes().fold(mix(seed ^ GOLDEN), |state, byte| mix(state.wrapping_add(u64::from(byte)).wrapping_add(GOLDEN)))
+    name.bytes().fold(mix(seed ^ GOLDEN), |state, byte| {
+        mix(state.wrapping_add(u64::from(byte)).wrapping_add(GOLDEN))
+    })
 }
 
 struct Base {
@@ -68,7 +70,10 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
         sum = sum.then(AdlerSum::of(line));
         prefixes.push(sum);
     }
-    Base { block: Bytes::from(block), prefixes }
+    Base {
+        block: Bytes::from(block),
+        prefixes,
+    }
 });
 
 /// A seeded file without its size: an endless stream of bytes that follows from the key.
@@ -86,14 +91,18 @@ impl Pattern {
     /// Recognises the pattern whose head these bytes are.
     pub fn recognise(head: &[u8]) -> Option<Self> {
         let first: [u8; 8] = head.get(..8)?.try_into().ok()?;
-        let candidate = Self { key: unmix(u64::from_le_bytes(first)) };
+        let candidate = Self {
+            key: unmix(u64::from_le_bytes(first)),
+        };
         (head.len() >= LINE && candidate.head()[..] == head[..LINE]).then_some(candidate)
     }
 
     fn head(self) -> [u8; LINE] {
         let mut head = [0; LINE];
         for (index, word) in head.chunks_exact_mut(8).enumerate() {
-            word.copy_from_slice(&mix(self.key.wrapping_add(GOLDEN.wrapping_mul(index as u64))).to_le_bytes());
+            word.copy_from_slice(
+                &mix(self.key.wrapping_add(GOLDEN.wrapping_mul(index as u64))).to_le_bytes(),
+            );
         }
         head
     }
@@ -138,7 +147,8 @@ impl Pattern {
             let front = BASE.prefixes[line];
             let turned = all.without_front(front).then(front);
             sum = if block == 0 {
-                AdlerSum::of(&self.head()).then(turned.without_front(AdlerSum::of(&self.first_line(line))))
+                AdlerSum::of(&self.head())
+                    .then(turned.without_front(AdlerSum::of(&self.first_line(line))))
             } else {
                 sum.then(turned)
             };
@@ -180,9 +190,24 @@ mod tests {
     #[test]
     fn adler_of_a_pattern_is_that_of_its_bytes() {
         let pattern = Pattern::new(key(7, "/wlcg/file"));
-        for size in [0, 1, 63, 64, 65, 4096, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 77] {
+        for size in [
+            0,
+            1,
+            63,
+            64,
+            65,
+            4096,
+            BLOCK - 1,
+            BLOCK,
+            BLOCK + 1,
+            3 * BLOCK + 77,
+        ] {
             let bytes = read(pattern, size);
-            assert_eq!(pattern.adler32(size as u64), simd_adler32::adler32(&&bytes[..]), "{size}");
+            assert_eq!(
+                pattern.adler32(size as u64),
+                simd_adler32::adler32(&&bytes[..]),
+                "{size}"
+            );
             assert!(pattern.matches(0, &bytes));
         }
     }

@@ -28,12 +28,19 @@ const UNITS: [(&str, u64); 13] = [
 impl Size {
     /// Reads a size. The error says what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no size: write a number of bytes or, for example, \"64 MiB\"");
+        let wrong =
+            || format!("`{text}` is no size: write a number of bytes or, for example, \"64 MiB\"");
         let trimmed = text.trim();
-        let split = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(trimmed.len());
+        let split = trimmed
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')
+            .unwrap_or(trimmed.len());
         let (number, unit) = trimmed.split_at(split);
         let unit = unit.trim().to_ascii_lowercase();
-        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor).ok_or_else(wrong)?;
+        let factor = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, factor)| *factor)
+            .ok_or_else(wrong)?;
         let number = number.replace('_', "");
         if let Ok(whole) = number.parse::<u64>() {
             return whole.checked_mul(factor).map(Self).ok_or_else(wrong);
@@ -55,7 +62,9 @@ impl<'de> Deserialize<'de> for Size {
                 Ok(Size(value))
             }
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Size, E> {
-                u64::try_from(value).map(Size).map_err(|_| E::custom("a size is not negative"))
+                u64::try_from(value)
+                    .map(Size)
+                    .map_err(|_| E::custom("a size is not negative"))
             }
             fn visit_str<E: de::Error>(self, value: &str) -> Result<Size, E> {
                 Size::parse(value).map_err(E::custom)

@@ -54,16 +54,22 @@ impl DiskStore {
             fs::remove_dir_all(&coming)?;
         }
         fs::create_dir_all(&coming)?;
-        Ok(Self { root: root.to_owned(), names: AtomicU64::new(0) })
+        Ok(Self {
+            root: root.to_owned(),
+            names: AtomicU64::new(0),
+        })
     }
 
     fn at(&self, path: &CleanPath) -> PathBuf {
-        path.segments().fold(self.root.clone(), |place, segment| place.join(segment))
+        path.segments()
+            .fold(self.root.clone(), |place, segment| place.join(segment))
     }
 
     fn sidecar(&self, path: &CleanPath) -> PathBuf {
         let name = path.segments().collect::<Vec<_>>().join("\u{2}");
-        let sum = crate::checksum::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes()).as_ref());
+        let sum = crate::checksum::hex(
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes()).as_ref(),
+        );
         self.root.join(HIDDEN).join("sums").join(&sum[..32])
     }
 
@@ -84,41 +90,66 @@ impl DiskStore {
         members.sort_by_key(fs::DirEntry::file_name);
         for member in members {
             let name = member.file_name();
-            let (Some(name), meta) = (name.to_str(), member.metadata()?) else { continue };
+            let (Some(name), meta) = (name.to_str(), member.metadata()?) else {
+                continue;
+            };
             let path = directory.child(name);
             if Self::reserved(&path) {
                 continue;
             }
             let modified = meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000;
             if meta.is_dir() {
-                found.push(Found { path: path.clone(), size: None, modified, sums: Vec::new() });
+                found.push(Found {
+                    path: path.clone(),
+                    size: None,
+                    modified,
+                    sums: Vec::new(),
+                });
                 self.scan_below(&path, found)?;
             } else if meta.is_file() {
                 let sums = self.sums(&path, meta.len(), modified);
-                found.push(Found { path, size: Some(meta.len()), modified, sums });
+                found.push(Found {
+                    path,
+                    size: Some(meta.len()),
+                    modified,
+                    sums,
+                });
             }
         }
         Ok(())
     }
 
     fn sums(&self, path: &CleanPath, size: u64, modified: i64) -> Vec<Checksum> {
-        let Ok(text) = fs::read(self.sidecar(path)) else { return Vec::new() };
+        let Ok(text) = fs::read(self.sidecar(path)) else {
+            return Vec::new();
+        };
         match serde_json::from_slice::<Sidecar>(&text) {
             Ok(side) if side.size == size && side.modified == modified => side
                 .sums
                 .into_iter()
-                .filter_map(|(name, bytes)| Some(Checksum { algorithm: Algorithm::named(&name)?, bytes }))
+                .filter_map(|(name, bytes)| {
+                    Some(Checksum {
+                        algorithm: Algorithm::named(&name)?,
+                        bytes,
+                    })
+                })
                 .collect(),
             _ => Vec::new(),
         }
     }
 
     pub(super) fn note(&self, path: &CleanPath, file: &FileMeta) {
-        let Ok(meta) = fs::metadata(self.at(path)) else { return };
+        let Ok(meta) = fs::metadata(self.at(path)) else {
+            return;
+        };
         let side = Sidecar {
             size: file.size,
             modified: meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000,
-            sums: file.sums.iter().map(|sum| (sum.algorithm.name().to_owned(), sum.bytes.clone())).collect(),
+            sums: file
+                .sums
+                .iter()
+                .map(|sum| (sum.algorithm.name().to_owned(), sum.bytes.clone()))
+                .collect(),
         };
         if let Ok(text) = serde_json::to_vec(&side) {
             // A missing sidecar costs a second reading of the file, nothing else.
@@ -136,7 +167,11 @@ impl DiskStore {
 
     pub(super) fn remove(&self, path: &CleanPath) -> io::Result<()> {
         let place = self.at(path);
-        if place.is_dir() { fs::remove_dir_all(place) } else { fs::remove_file(place) }
+        if place.is_dir() {
+            fs::remove_dir_all(place)
+        } else {
+            fs::remove_file(place)
+        }
     }
 
     pub(super) fn rename(&self, from: &CleanPath, to: &CleanPath) -> io::Result<()> {
@@ -156,15 +191,25 @@ impl DiskStore {
 
     pub(super) fn begin(&self) -> Result<DiskWriter, StoreError> {
         let number = self.names.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.root.join(HIDDEN).join("coming").join(format!("{number:x}"));
+        let temporary = self
+            .root
+            .join(HIDDEN)
+            .join("coming")
+            .join(format!("{number:x}"));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
             .open(&temporary)
             .map_err(StoreError::of)?;
-        let guard = Placing { root: self.root.clone(), temporary: Some(temporary) };
-        Ok(DiskWriter { spool: Spool::new(file), guard })
+        let guard = Placing {
+            root: self.root.clone(),
+            temporary: Some(temporary),
+        };
+        Ok(DiskWriter {
+            spool: Spool::new(file),
+            guard,
+        })
     }
 }
 
@@ -195,7 +240,9 @@ pub struct Placing {
 
 impl Placing {
     pub(super) fn at(mut self, path: &CleanPath) -> io::Result<()> {
-        let target = path.segments().fold(self.root.clone(), |place, segment| place.join(segment));
+        let target = path
+            .segments()
+            .fold(self.root.clone(), |place, segment| place.join(segment));
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }

@@ -24,17 +24,26 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Files up to `in_memory` bytes stay in memory, larger ones spill below `scratch`.
     pub fn new(in_memory: u64, scratch: PathBuf) -> Self {
-        Self { in_memory, scratch: Arc::new(scratch), names: Arc::default() }
+        Self {
+            in_memory,
+            scratch: Arc::new(scratch),
+            names: Arc::default(),
+        }
     }
 
     pub(super) fn begin(&self) -> MemoryWriter {
-        MemoryWriter { store: self.clone(), state: State::Small(BytesMut::new()) }
+        MemoryWriter {
+            store: self.clone(),
+            state: State::Small(BytesMut::new()),
+        }
     }
 
     fn unnamed(&self) -> io::Result<File> {
         loop {
             let number = self.names.fetch_add(1, Ordering::Relaxed);
-            let name = self.scratch.join(format!("carnet-{}-{number:x}.spool", std::process::id()));
+            let name = self
+                .scratch
+                .join(format!("carnet-{}-{number:x}.spool", std::process::id()));
             match create_unnamed(&name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 done => return done,
@@ -44,7 +53,11 @@ impl MemoryStore {
 }
 
 fn create_unnamed(name: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(name)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(name)?;
     std::fs::remove_file(name)?;
     Ok(file)
 }
@@ -80,7 +93,9 @@ impl MemoryWriter {
                 let had = small.len();
                 small.extend_from_slice(&bytes);
                 if had < LINE && small.len() >= LINE {
-                    if let Some(pattern) = Pattern::recognise(small).filter(|pattern| pattern.matches(0, small)) {
+                    if let Some(pattern) =
+                        Pattern::recognise(small).filter(|pattern| pattern.matches(0, small))
+                    {
                         self.state = State::Seeded(pattern, small.len() as u64);
                         return Ok(());
                     }

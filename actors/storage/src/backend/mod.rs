@@ -63,9 +63,9 @@ pub enum StoreError {
 impl StoreError {
     fn of(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                Self::Full(error.to_string())
-            }
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full(error.to_string()),
             _ => Self::Io(error),
         }
     }
@@ -174,9 +174,18 @@ impl Writer {
     /// No more bytes. Dropping a writer without this leaves nothing behind.
     pub async fn finish(self) -> Result<Kept, StoreError> {
         match self {
-            Self::Memory(writer) => Ok(Kept { blob: writer.finish().await?, place: None }),
-            Self::Disk(writer) => Ok(Kept { blob: Blob::OnDisk, place: Some(writer.finish().await?) }),
-            Self::Synthetic(writer) => Ok(Kept { blob: writer.finish(), place: None }),
+            Self::Memory(writer) => Ok(Kept {
+                blob: writer.finish().await?,
+                place: None,
+            }),
+            Self::Disk(writer) => Ok(Kept {
+                blob: Blob::OnDisk,
+                place: Some(writer.finish().await?),
+            }),
+            Self::Synthetic(writer) => Ok(Kept {
+                blob: writer.finish(),
+                place: None,
+            }),
         }
     }
 }

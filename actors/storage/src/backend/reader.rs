@@ -30,7 +30,12 @@ pub enum Source {
 impl Source {
     /// A body of `length` bytes from `offset`.
     pub fn body(self, offset: u64, length: u64) -> ContentBody {
-        ContentBody { source: self, offset, left: length, ahead: None }
+        ContentBody {
+            source: self,
+            offset,
+            left: length,
+            ahead: None,
+        }
     }
 }
 
@@ -54,7 +59,9 @@ impl ContentBody {
         let length = self.left.min(PIECE as u64) as usize;
         if let (Source::File(file), true) = (&self.source, length > 0) {
             let (file, offset) = (file.clone(), self.offset);
-            self.ahead = Some(tokio::task::spawn_blocking(move || read_piece(&file, offset, length)));
+            self.ahead = Some(tokio::task::spawn_blocking(move || {
+                read_piece(&file, offset, length)
+            }));
         }
     }
 }
@@ -63,7 +70,10 @@ impl Body for ContentBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if self.left == 0 {
             return Poll::Ready(None);
         }
@@ -78,7 +88,9 @@ impl Body for ContentBody {
                 if self.ahead.is_none() {
                     self.read_ahead();
                 }
-                let Some(handle) = self.ahead.as_mut() else { return Poll::Ready(None) };
+                let Some(handle) = self.ahead.as_mut() else {
+                    return Poll::Ready(None);
+                };
                 let done = ready!(Pin::new(handle).poll(cx));
                 self.ahead = None;
                 match done {

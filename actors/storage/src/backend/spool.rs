@@ -21,7 +21,11 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn new(file: File) -> Self {
-        Self { file: Arc::new(file), written: 0, buffer: BytesMut::new() }
+        Self {
+            file: Arc::new(file),
+            written: 0,
+            buffer: BytesMut::new(),
+        }
     }
 
     pub(super) async fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {

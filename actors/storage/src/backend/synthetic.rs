@@ -12,7 +12,10 @@ pub struct SyntheticStore;
 
 impl SyntheticStore {
     pub(super) fn begin(self) -> SyntheticWriter {
-        SyntheticWriter { length: 0, state: State::Head(BytesMut::new()) }
+        SyntheticWriter {
+            length: 0,
+            state: State::Head(BytesMut::new()),
+        }
     }
 }
 
@@ -36,13 +39,16 @@ impl SyntheticWriter {
             State::Head(head) => {
                 head.extend_from_slice(bytes);
                 if head.len() >= LINE {
-                    self.state = match Pattern::recognise(head).filter(|pattern| pattern.matches(0, head)) {
-                        Some(pattern) => State::Seeded(pattern),
-                        None => State::Foreign,
-                    };
+                    self.state =
+                        match Pattern::recognise(head).filter(|pattern| pattern.matches(0, head)) {
+                            Some(pattern) => State::Seeded(pattern),
+                            None => State::Foreign,
+                        };
                 }
             }
-            State::Seeded(pattern) if !pattern.matches(self.length, bytes) => self.state = State::Foreign,
+            State::Seeded(pattern) if !pattern.matches(self.length, bytes) => {
+                self.state = State::Foreign
+            }
             State::Seeded(_) | State::Foreign => {}
         }
         self.length += bytes.len() as u64;

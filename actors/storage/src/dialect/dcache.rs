@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
-    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
+    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
 };
 use crate::path::{Oddity, PathRules};
 
-const ALL: &[&[Verb]] = &[&[Verb::Read], &[Verb::Create], &[Verb::Modify], &[Verb::Stage], &[Verb::Poll]];
+const ALL: &[&[Verb]] = &[
+    &[Verb::Read],
+    &[Verb::Create],
+    &[Verb::Modify],
+    &[Verb::Stage],
+    &[Verb::Poll],
+];
 const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
 
 pub(super) const DIALECT: Dialect = Dialect {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
-    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
+    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -23,9 +23,21 @@ pub(super) const DIALECT: Dialect = Dialect {
         resolves: false,
         read: &[&[Verb::Read]],
         list: &[&[Verb::Read], &[Verb::Modify]],
-        stat: &[&[Verb::Read], &[Verb::Create], &[Verb::Modify], &[Verb::Stage], &[Verb::Poll]],
+        stat: &[
+            &[Verb::Read],
+            &[Verb::Create],
+            &[Verb::Modify],
+            &[Verb::Stage],
+            &[Verb::Poll],
+        ],
         stat_ancestors: true,
-        propfind: &[&[Verb::Read], &[Verb::Create], &[Verb::Modify], &[Verb::Stage], &[Verb::Poll]],
+        propfind: &[
+            &[Verb::Read],
+            &[Verb::Create],
+            &[Verb::Modify],
+            &[Verb::Stage],
+            &[Verb::Poll],
+        ],
         create: &[&[Verb::Create], &[Verb::Modify]],
         make_ancestors: true,
         replace: &[&[Verb::Modify]],

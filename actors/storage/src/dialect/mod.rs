@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::path::PathRules;
 
-pub use scopes::{Demand, Doing, Matching, ScopeFault, ScopeRules, Unrooted, Verb, decide, demands};
+pub use scopes::{
+    Demand, Doing, Matching, ScopeFault, ScopeRules, Unrooted, Verb, decide, demands,
+};
 
 /// The dialects there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

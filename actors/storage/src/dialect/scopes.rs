@@ -65,6 +65,8 @@ pub enum Doing {
     Delete,
     /// MOVE, seen from its source; the target is judged apart.
     MoveFrom,
+    /// The same when something will be replaced.
+    MoveFromOver,
     /// MOVE, seen from its target, which does not exist.
     MoveTo,
     /// MOVE onto something that exists.
@@ -151,7 +153,13 @@ impl Demand {
         let groups: Vec<String> = self
             .any
             .iter()
-            .map(|group| group.iter().map(|verb| verb.name()).collect::<Vec<_>>().join(" and "))
+            .map(|group| {
+                group
+                    .iter()
+                    .map(|verb| verb.name())
+                    .collect::<Vec<_>>()
+                    .join(" and ")
+            })
             .collect();
         groups.join(" or ")
     }
@@ -182,7 +190,7 @@ pub fn demands(rules: &ScopeRules, doing: Doing) -> Demand {
         Doing::MakeCollection => (rules.create, rules.make_ancestors),
         Doing::PutOver => (rules.replace, false),
         Doing::Delete => (rules.delete, false),
-        Doing::MoveFrom => (rules.move_from, false),
+        Doing::MoveFrom | Doing::MoveFromOver => (rules.move_from, false),
         Doing::MoveTo => (rules.move_to, false),
         Doing::MoveOver | Doing::Change => (MODIFY, false),
         Doing::Stage => (STAGE, false),
@@ -193,16 +201,26 @@ pub fn demands(rules: &ScopeRules, doing: Doing) -> Demand {
 
 /// Whether these scopes allow it. `path` is in normal form, relative to where the issuer's scopes begin;
 /// `directory` says whether it was written with a final slash.
-pub fn decide(rules: &ScopeRules, scopes: &str, doing: Doing, path: &str, directory: bool) -> Result<bool, ScopeFault> {
+pub fn decide(
+    rules: &ScopeRules,
+    scopes: &str,
+    doing: Doing,
+    path: &str,
+    directory: bool,
+) -> Result<bool, ScopeFault> {
     let grants = grants(rules, scopes)?;
     let demand = demands(rules, doing);
     let held = |verb: Verb| {
         grants.iter().any(|grant| {
             grant.verb == verb
-                && (grant.covers(rules, path, directory) || (demand.ancestors && covers(path, &grant.path)))
+                && (grant.covers(rules, path, directory)
+                    || (demand.ancestors && covers(path, &grant.path)))
         })
     };
-    Ok(demand.any.iter().any(|group| group.iter().all(|verb| held(*verb))))
+    Ok(demand
+        .any
+        .iter()
+        .any(|group| group.iter().all(|verb| held(*verb))))
 }
 
 struct Grant {
@@ -220,7 +238,11 @@ impl Grant {
             Matching::Components => covers(&self.path, path),
             Matching::Prefix => path.starts_with(&self.path),
             Matching::Expression => {
-                let whole = if directory && path != "/" { format!("{path}/") } else { path.to_owned() };
+                let whole = if directory && path != "/" {
+                    format!("{path}/")
+                } else {
+                    path.to_owned()
+                };
                 RegexBuilder::new(&format!("^(?:{})", self.path))
                     .size_limit(1 << 16)
                     .build()
@@ -234,15 +256,24 @@ fn grants(rules: &ScopeRules, scopes: &str) -> Result<Vec<Grant>, ScopeFault> {
     let mut grants = Vec::new();
     for scope in scopes.split(' ') {
         let (name, path) = scope.split_once(':').unwrap_or((scope, ""));
-        let Some(verb) = Verb::named(name) else { continue };
-        let refuse = |why| Err(ScopeFault { scope: scope.to_owned(), why });
+        let Some(verb) = Verb::named(name) else {
+            continue;
+        };
+        let refuse = |why| {
+            Err(ScopeFault {
+                scope: scope.to_owned(),
+                why,
+            })
+        };
         let path = if path.starts_with('/') {
             path.to_owned()
         } else {
             match rules.unrooted {
                 Unrooted::FromRoot => format!("/{path}"),
                 Unrooted::Nothing => continue,
-                Unrooted::Refused if path.is_empty() => return refuse("a storage scope needs a path"),
+                Unrooted::Refused if path.is_empty() => {
+                    return refuse("a storage scope needs a path");
+                }
                 Unrooted::Refused => return refuse("the path of a storage scope is absolute"),
             }
         };
@@ -276,7 +307,14 @@ fn resolve(path: &str) -> String {
 
 /// `//` and `/./` collapsed, final slash kept.
 fn collapse(path: &str) -> String {
-    let kept: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty() && *segment != ".").collect();
-    let slash = if path.ends_with('/') && !kept.is_empty() { "/" } else { "" };
+    let kept: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty() && *segment != ".")
+        .collect();
+    let slash = if path.ends_with('/') && !kept.is_empty() {
+        "/"
+    } else {
+        ""
+    };
     format!("/{}{slash}", kept.join("/"))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
-    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
+    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -26,7 +26,12 @@ pub(super) const DIALECT: Dialect = Dialect {
         resolves: false,
         read: READ,
         list: READ,
-        stat: &[&[Verb::Read], &[Verb::Stage], &[Verb::Create], &[Verb::Modify]],
+        stat: &[
+            &[Verb::Read],
+            &[Verb::Stage],
+            &[Verb::Create],
+            &[Verb::Modify],
+        ],
         stat_ancestors: false,
         propfind: READ,
         create: CREATE,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect, Partial, Prehead,
-    Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
+    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -103,8 +103,18 @@ pub(super) const V5_5: Dialect = Dialect {
         move_from: CREATE,
         move_to: &[&[Verb::Modify], &[Verb::Create, Verb::Read]],
     },
-    refusals: Refusals { copy_denied: 401, ..REFUSALS },
-    methods: Methods { put_new: 200, put_over: 200, mkcol_existing: 201, delete_nonempty: 500, etag: false, ..METHODS },
+    refusals: Refusals {
+        copy_denied: 401,
+        ..REFUSALS
+    },
+    methods: Methods {
+        put_new: 200,
+        put_over: 200,
+        mkcol_existing: 201,
+        delete_nonempty: 500,
+        etag: false,
+        ..METHODS
+    },
     tpc: Tpc {
         status: 201,
         prehead: Prehead::Ignored,

@@ -1,0 +1,498 @@
+//! The door: every request is judged here, the verdict goes to the journal, and only who holds a `Pass`
+//! reaches the data (storage page §3).
+
+use std::sync::Arc;
+
+use carnet_profile::jose::Token;
+use carnet_profile::judge::{
+    Allowance, Authorised, Check, Demand, Diagnosis, Effect, Grounds, Policy, Principal, Refusal,
+    Rules, StorageAction, StorageDemand, TrustedIssuer, Verdict, VerifiedTokens, judge_seen,
+};
+use carnet_profile::path::RequestPath;
+use carnet_profile::scope::StoragePrivilege;
+use carnet_stage::{Actor, StartError};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::answer::{self, Answer};
+use crate::area::Area;
+use crate::config::{Action, Config, Strategy};
+use crate::dialect::{self, Challenge, Dialect, DialectName, Doing};
+use crate::keys::Keys;
+use crate::macaroon::{self, Macaroons};
+use crate::methods::Call;
+use crate::namespace::Entry;
+use crate::path::CleanPath;
+
+/// What a handler holds that was let in.
+pub(crate) struct Pass {
+    authorised: Authorised,
+}
+
+impl Pass {
+    /// The subject, empty for nobody in particular.
+    pub(crate) fn subject(&self) -> &str {
+        match self.authorised.grounds() {
+            Grounds::Subject(subject) => subject,
+            _ => self
+                .authorised
+                .claims()
+                .and_then(carnet_profile::Claims::sub)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Issuer and subject as one text.
+    pub(crate) fn owner(&self) -> String {
+        match self.authorised.principal() {
+            Some((issuer, subject)) => format!("{subject} @ {issuer}"),
+            None => self.subject().to_owned(),
+        }
+    }
+}
+
+/// The only way in.
+pub(crate) struct Door {
+    actor: Actor,
+    dialect: &'static Dialect,
+    rules: Rules,
+    keys: Keys,
+    seen: VerifiedTokens,
+    area: Arc<Area>,
+    macaroons: Option<Arc<Macaroons>>,
+}
+
+/// What a request brings to be let in.
+enum Credential {
+    None,
+    Bearer(String),
+}
+
+impl Door {
+    pub(crate) fn new(
+        actor: &Actor,
+        config: &Config,
+        dialect: &'static Dialect,
+        area: Arc<Area>,
+        macaroons: Option<Arc<Macaroons>>,
+    ) -> Result<Self, StartError> {
+        let rules = rules(actor, config, dialect)?;
+        Ok(Self {
+            keys: Keys::new(actor.clone()),
+            seen: VerifiedTokens::new(1024),
+            actor: actor.clone(),
+            dialect,
+            rules,
+            area,
+            macaroons,
+        })
+    }
+
+    /// Whether something is at a path: decides what a request demands, never what it is told.
+    pub(crate) fn peek(&self, path: &CleanPath) -> bool {
+        self.area.exists(path)
+    }
+
+    /// Whether a collection is at a path.
+    pub(crate) fn peek_directory(&self, path: &CleanPath) -> bool {
+        self.area
+            .get(path)
+            .as_ref()
+            .is_some_and(Entry::is_directory)
+    }
+
+    /// Judges a request for its own path.
+    pub(crate) async fn admit(&self, call: &Call, doing: Doing) -> Result<Pass, Answer> {
+        self.admit_at(call, doing, &call.path).await
+    }
+
+    /// Judges a request for some path.
+    pub(crate) async fn admit_at(
+        &self,
+        call: &Call,
+        doing: Doing,
+        path: &CleanPath,
+    ) -> Result<Pass, Answer> {
+        let copying = call.parts.method.as_str() == "COPY";
+        let verdict = match credential(&call.parts.headers, call.parts.uri.query(), self.dialect) {
+            Ok(Credential::None) => self.judge(None, doing, path).await,
+            Ok(Credential::Bearer(text)) => self.judge(Some(&text), doing, path).await,
+            Err(refusal) => Verdict::refuse(
+                format!("{doing:?} {}", path.as_str()),
+                None,
+                Vec::new(),
+                refusal,
+            ),
+        };
+        self.actor.judged(verdict.jti(), &verdict);
+        let bearer = verdict.checks.len() > 1 || verdict.claims.is_some();
+        verdict
+            .authorise()
+            .map(|authorised| Pass { authorised })
+            .map_err(|refusal| self.refused(&refusal, bearer, copying))
+    }
+
+    async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
+        let now = self.actor.clock().seconds();
+        if let Some((macaroons, text)) = self.macaroons.as_ref().zip(token) {
+            if let Some(opened) = macaroons.open(text, now) {
+                return by_macaroon(opened, doing, path);
+            }
+        }
+        let parsed = token.and_then(|text| Token::parse(text).ok());
+        let issuer = parsed
+            .as_ref()
+            .and_then(|token| token.claims.iss().map(str::to_owned));
+        if let (Some(token), Some(issuer)) = (
+            &parsed,
+            issuer.filter(|issuer| self.rules.issuer(issuer).is_some()),
+        ) {
+            self.keys
+                .prepare(
+                    &issuer,
+                    token.header.kid.as_deref().unwrap_or_default(),
+                    now,
+                )
+                .await;
+        }
+        let directory = path.wants_directory() || self.peek_directory(path);
+        let demand = match demand(doing, path, directory) {
+            Ok(demand) => demand,
+            Err(refusal) => return Verdict::refuse(path.as_str(), None, Vec::new(), refusal),
+        };
+        let scope = parsed
+            .as_ref()
+            .and_then(|token| token.claims.scope())
+            .unwrap_or_default();
+        let capability = scope.split(' ').any(|item| item.starts_with("storage."));
+        if self.dialect.name == DialectName::Default || !capability {
+            return judge_seen(
+                &self.rules,
+                token,
+                self.keys.source(),
+                Some(&self.seen),
+                &demand,
+                now,
+            );
+        }
+        let source = self.keys.source();
+        let identity = judge_seen(
+            &self.rules,
+            token,
+            source,
+            Some(&self.seen),
+            &Demand::Identity,
+            now,
+        );
+        if identity.granted {
+            self.by_dialect(identity, doing, path)
+        } else {
+            identity
+        }
+    }
+
+    /// The scopes as the dialect understands them, for a token that is valid.
+    fn by_dialect(&self, identity: Verdict, doing: Doing, path: &CleanPath) -> Verdict {
+        let rules = &self.dialect.scopes;
+        let claims = identity.claims.clone();
+        let scope = claims
+            .as_ref()
+            .and_then(|claims| claims.scope())
+            .unwrap_or_default()
+            .to_owned();
+        let areas = claims
+            .as_ref()
+            .and_then(|claims| claims.iss())
+            .and_then(|issuer| self.rules.issuer(issuer))
+            .map(|issuer| issuer.areas.clone())
+            .unwrap_or_default();
+        let mut checks = identity.checks;
+        let words = dialect::demands(rules, doing).words();
+        let wanted = format!("{words} on {}", path.as_str());
+        let mut allowed = Ok(false);
+        for area in &areas {
+            if let Some(inside) = within(path.as_str(), area) {
+                allowed = dialect::decide(rules, &scope, doing, inside, path.wants_directory());
+                if allowed != Ok(false) {
+                    break;
+                }
+            }
+        }
+        checks.push(Check::new(
+            "scope",
+            allowed == Ok(true),
+            scope.clone(),
+            wanted.clone(),
+        ));
+        match allowed {
+            Ok(true) => Verdict::grant(wanted, claims, checks, Grounds::Scope(vec![scope])),
+            Ok(false) => {
+                let refusal = Refusal::insufficient(
+                    Diagnosis::NotCovered,
+                    format!("insufficient scope: need {wanted}"),
+                );
+                Verdict::refuse(wanted, claims, checks, refusal)
+            }
+            Err(fault) => Verdict::refuse(
+                wanted,
+                claims,
+                checks,
+                Refusal::invalid_token(Diagnosis::ScopeNoPath, fault.to_string()),
+            ),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, bearer: bool, copying: bool) -> Answer {
+        let habits = &self.dialect.refusals;
+        let bad_token = refusal.status == 401 && (bearer || refusal.error.is_some());
+        let status = match refusal.status {
+            401 if copying && habits.copy_denied == 401 => 401,
+            401 if bad_token => habits.bad_token,
+            401 => habits.anonymous,
+            403 if copying => habits.copy_denied,
+            403 => habits.denied,
+            other => other,
+        };
+        let mut answer = answer::text(status, &refusal.description);
+        let challenge = match habits.challenge {
+            Challenge::Always => true,
+            Challenge::BadToken => {
+                bad_token
+                    && !matches!(
+                        refusal.diagnosis,
+                        Diagnosis::IssUnknown | Diagnosis::Malformed
+                    )
+            }
+            Challenge::Never => false,
+        };
+        if let Some(value) = refusal
+            .www_authenticate(&self.rules.realm)
+            .filter(|_| challenge)
+        {
+            answer::set(&mut answer, header::WWW_AUTHENTICATE, &value);
+        }
+        if let Some(seconds) = refusal.retry_after() {
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
+}
+
+fn by_macaroon(
+    opened: Result<macaroon::Macaroon, &'static str>,
+    doing: Doing,
+    path: &CleanPath,
+) -> Verdict {
+    let wanted = format!("{} on {}", macaroon::demand(doing), path.as_str());
+    match opened {
+        Err(why) => {
+            let checks = vec![Check::new(
+                "macaroon",
+                false,
+                why,
+                "a macaroon of this server that has not expired",
+            )];
+            Verdict::refuse(
+                wanted,
+                None,
+                checks,
+                Refusal::invalid_token(Diagnosis::BadSignature, why),
+            )
+        }
+        Ok(held) => {
+            let saw = format!("{} on {}", held.activities.join(","), held.path);
+            let ok = held.allows(doing, path.as_str());
+            let checks = vec![Check::new("macaroon", ok, saw, wanted.clone())];
+            if ok {
+                Verdict::grant(wanted, None, checks, Grounds::Subject(held.subject))
+            } else {
+                let refusal = Refusal::insufficient(
+                    Diagnosis::NotCovered,
+                    format!("the macaroon does not allow {wanted}"),
+                );
+                Verdict::refuse(wanted, None, checks, refusal)
+            }
+        }
+    }
+}
+
+fn within<'p>(path: &'p str, area: &str) -> Option<&'p str> {
+    let area = area.trim_end_matches('/');
+    match path.strip_prefix(area)? {
+        "" => Some("/"),
+        below => below.starts_with('/').then_some(below),
+    }
+}
+
+fn demand(doing: Doing, path: &CleanPath, directory: bool) -> Result<Demand, Refusal> {
+    let slash = if path.wants_directory() && path.as_str() != "/" {
+        "/"
+    } else {
+        ""
+    };
+    let parsed = RequestPath::parse(&format!("{}{slash}", path.href()))
+        .map_err(|fault| Refusal::bad_request(Diagnosis::RequestPath, fault.to_string()))?;
+    let action = match doing {
+        Doing::Read => StorageAction::Read,
+        Doing::List => StorageAction::List,
+        Doing::Stat | Doing::Propfind => StorageAction::Stat,
+        Doing::PutNew => StorageAction::Create,
+        Doing::PutOver => StorageAction::Replace,
+        Doing::MakeCollection => StorageAction::MakeDirectory,
+        Doing::Delete => StorageAction::Delete,
+        Doing::MoveFrom => StorageAction::MoveFrom,
+        Doing::MoveFromOver => StorageAction::MoveFromOver,
+        Doing::MoveTo => StorageAction::MoveTo,
+        Doing::MoveOver => StorageAction::MoveOver,
+        Doing::Change => StorageAction::Change,
+        Doing::Stage => StorageAction::Stage,
+        Doing::Poll => StorageAction::Poll,
+    };
+    let one = StorageDemand::new(action, parsed);
+    let directory = directory || one.directory;
+    Ok(Demand::Storage(vec![one.directory(directory)]))
+}
+
+/// The token of a request. The same field twice counts once, two different ones are an error (§1.0).
+fn credential(
+    headers: &HeaderMap,
+    query: Option<&str>,
+    dialect: &Dialect,
+) -> Result<Credential, Refusal> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(first) = fields.next() {
+        if dialect.name != DialectName::Storm && fields.any(|other| other != first) {
+            return Err(Refusal::bad_request(
+                Diagnosis::MultipleTokens,
+                "two different Authorization fields",
+            ));
+        }
+        let text = first.to_str().unwrap_or_default().trim();
+        return Ok(match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Credential::Bearer(token.trim().to_owned())
+            }
+            None if text.eq_ignore_ascii_case("bearer") => Credential::Bearer(String::new()),
+            _ => Credential::None,
+        });
+    }
+    if dialect.name == DialectName::Storm {
+        return Ok(Credential::None);
+    }
+    let found = query.and_then(|query| {
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("authz="))
+    });
+    Ok(match found {
+        None => Credential::None,
+        Some(value) => {
+            let decoded = percent_encoding::percent_decode_str(value)
+                .decode_utf8_lossy()
+                .into_owned();
+            let token = match decoded.split_once(' ') {
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    token.trim().to_owned()
+                }
+                _ => decoded,
+            };
+            Credential::Bearer(token)
+        }
+    })
+}
+
+fn rules(actor: &Actor, config: &Config, dialect: &Dialect) -> Result<Rules, StartError> {
+    let mut rules = Rules::new(actor.host(), actor.base_url());
+    if !config.audiences.is_empty() {
+        rules.audiences.clone_from(&config.audiences);
+    }
+    let leeway = i64::from(config.leeway.0);
+    rules.accept_any_audience = config.any_audience.0;
+    rules.version = config.profile;
+    rules.not_before_leeway = leeway;
+    rules.expiry_leeway = Some(leeway);
+    rules.listing = vec![StoragePrivilege::Read, StoragePrivilege::Modify];
+    rules.stat_of_ancestors = true;
+    rules.max_token_bytes = 32 * 1024;
+    rules.lenient = dialect.name != DialectName::Default;
+    if dialect.name == DialectName::Storm {
+        rules.algorithms = vec![carnet_profile::jose::Algorithm::Rs256];
+        rules.version = carnet_profile::version::ProfileVersion::V1_0;
+        rules.max_validity = Some(i64::MAX);
+    }
+    let policies = policies(config)?;
+    for issuer in &config.issuers {
+        if issuer.url.is_empty() {
+            return Err(StartError::new("an issuer needs its `url`"));
+        }
+        let mut trusted = TrustedIssuer::new(
+            issuer.url.clone(),
+            issuer.base_path.clone().unwrap_or_else(|| "/".into()),
+        );
+        let uses = |part| issuer.strategy.is_empty() || issuer.strategy.contains(&part);
+        trusted.capabilities = uses(Strategy::Capability);
+        if uses(Strategy::Group) {
+            trusted.policies.clone_from(&policies);
+        }
+        rules.issuers.push(trusted);
+    }
+    for policy in config
+        .policies
+        .iter()
+        .filter(|policy| policy.anonymous && !policy.deny)
+    {
+        for path in &policy.paths {
+            rules.anonymous.push(Allowance {
+                path: path.clone(),
+                privileges: privileges(&policy.actions),
+            });
+        }
+    }
+    Ok(rules)
+}
+
+fn policies(config: &Config) -> Result<Vec<Policy>, StartError> {
+    let mut policies = Vec::new();
+    for policy in config.policies.iter().filter(|policy| !policy.anonymous) {
+        let who = match (&policy.group, &policy.subject, policy.anyone) {
+            (Some(group), None, false) => Principal::Group(group.clone()),
+            (None, Some(subject), false) => Principal::Subject(subject.clone()),
+            (None, None, true) => Principal::Everyone,
+            _ => {
+                return Err(StartError::new(
+                    "a policy names one of `group`, `subject`, `anyone` and `anonymous`",
+                ));
+            }
+        };
+        for path in &policy.paths {
+            policies.push(Policy {
+                effect: if policy.deny {
+                    Effect::Deny
+                } else {
+                    Effect::Permit
+                },
+                who: who.clone(),
+                path: path.clone(),
+                privileges: privileges(&policy.actions),
+            });
+        }
+    }
+    Ok(policies)
+}
+
+fn privileges(actions: &[Action]) -> Vec<StoragePrivilege> {
+    if actions.is_empty() {
+        return StoragePrivilege::ALL.to_vec();
+    }
+    actions
+        .iter()
+        .map(|action| match action {
+            Action::Read => StoragePrivilege::Read,
+            Action::Create => StoragePrivilege::Create,
+            Action::Modify => StoragePrivilege::Modify,
+            Action::Stage => StoragePrivilege::Stage,
+            Action::Poll => StoragePrivilege::Poll,
+        })
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! The storage element: what its handlers share.
+
+use std::sync::Arc;
+
+use carnet_stage::{Actor, StartError};
+use url::Url;
+
+use crate::answer::{self, Answer};
+use crate::area::{Area, AreaError};
+use crate::authorise::{Door, Pass};
+use crate::backend::StoreError;
+use crate::config::Config;
+use crate::dialect::Dialect;
+use crate::macaroon::Macaroons;
+use crate::namespace::TreeError;
+use crate::path::CleanPath;
+use crate::tape::TapeSystem;
+use crate::tpc::Copier;
+
+/// One storage element.
+pub(crate) struct Element {
+    /// What it stands on.
+    pub(crate) actor: Actor,
+    /// Its settings.
+    pub(crate) config: Config,
+    /// Its habits.
+    pub(crate) dialect: &'static Dialect,
+    /// The only way in.
+    pub(crate) door: Door,
+    /// Third-party copies.
+    pub(crate) copier: Copier,
+    /// The tape interface, when there is one.
+    pub(crate) tape: Option<TapeSystem>,
+    /// Tokens of its own, when it gives them out.
+    pub(crate) macaroons: Option<Arc<Macaroons>>,
+    area: Arc<Area>,
+}
+
+impl Element {
+    /// Sets up a storage element.
+    pub(crate) fn new(actor: Actor, config: Config) -> Result<Self, StartError> {
+        let dialect = config.dialect.switches();
+        let area =
+            Area::new(&config, actor.seed(), actor.clock().millis()).map_err(StartError::new)?;
+        let area = Arc::new(area);
+        let macaroons = config.macaroons.then(|| Arc::new(Macaroons::new(&actor)));
+        let door = Door::new(&actor, &config, dialect, area.clone(), macaroons.clone())?;
+        let copier = Copier::new(&config, dialect);
+        let tape = config
+            .tape
+            .as_ref()
+            .map(|tape| TapeSystem::new(tape, &actor));
+        Ok(Self {
+            actor,
+            config,
+            dialect,
+            door,
+            copier,
+            tape,
+            macaroons,
+            area,
+        })
+    }
+
+    /// The data, for somebody who was let in.
+    pub(crate) fn area(&self, _pass: &Pass) -> &Arc<Area> {
+        &self.area
+    }
+
+    /// Whether missing collections are made by PUT and COPY.
+    pub(crate) fn mkpath(&self, habit: bool) -> bool {
+        self.config.make_parents.unwrap_or(habit)
+    }
+
+    /// Whether a URL's authority is this storage element. Any port of our host counts, as does localhost
+    /// with our port.
+    pub(crate) fn is_here(&self, url: &Url) -> bool {
+        let Ok(base) = Url::parse(&self.actor.base_url()) else {
+            return false;
+        };
+        let port = url.port_or_known_default();
+        let named = url.host_str() == base.host_str() && port == base.port_or_known_default();
+        named
+            || (url.host_str() == Some("localhost") && port == Some(self.actor.place().addr.port()))
+    }
+
+    /// A file changed its state; the journal hears of it.
+    pub(crate) fn file_state(&self, path: &CleanPath, from: &str, to: &str, why: &str) {
+        self.actor
+            .state("storage.file", path.as_str(), from, to, why);
+    }
+
+    /// The answer to an error of the area.
+    pub(crate) fn trouble(&self, error: &AreaError) -> Answer {
+        answer::text(self.trouble_status(error), &error.to_string())
+    }
+
+    /// Its status.
+    pub(crate) fn trouble_status(&self, error: &AreaError) -> u16 {
+        match error {
+            AreaError::Reserved => 403,
+            AreaError::Store(StoreError::Full(_)) => 507,
+            AreaError::Store(_) => 500,
+            AreaError::Tree(tree) => match tree {
+                TreeError::Missing => 404,
+                TreeError::NoParent | TreeError::NotDirectory | TreeError::NotEmpty => 409,
+                TreeError::Exists => 412,
+                TreeError::IsDirectory => self.dialect.methods.put_directory,
+                TreeError::Overlap => 403,
+            },
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! GET and HEAD of files and collections (storage page §1.1, §1.2).
+
+use axum::body::Body;
+use http::{HeaderValue, Method, header};
+
+use super::body::{BOUNDARY, Multipart};
+use super::range::{self, Wanted};
+use super::{Call, conditions};
+use crate::answer::{self, Answer, http_date, set};
+use crate::area::Area;
+use crate::checksum::{Algorithm, wanted, wanted_repr};
+use crate::dialect::{DialectName, Doing};
+use crate::namespace::{Entry, FileMeta, Locality};
+use crate::xml::escape;
+
+/// GET or HEAD.
+pub(crate) async fn answer(call: Call) -> Answer {
+    let head = call.parts.method == Method::HEAD;
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let looking = element.door.peek_directory(&call.path);
+    let doing = match (head, looking) {
+        (true, _) => Doing::Stat,
+        (false, true) => Doing::List,
+        (false, false) => Doing::Read,
+    };
+    let pass = match element.door.admit(&call, doing).await {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    let area = element.area(&pass);
+    let entry = area.get(&call.path);
+    if methods.slash_redirects
+        && !head
+        && call.parts.uri.path().len() > 1
+        && call.parts.uri.path().ends_with('/')
+    {
+        let mut moved = answer::empty(302);
+        set(
+            &mut moved,
+            header::LOCATION,
+            &format!("{}{}", element.actor.base_url(), call.path.href()),
+        );
+        return moved;
+    }
+    match entry {
+        None => answer::text(404, "no such file or directory"),
+        Some(Entry::Directory(_)) if head => {
+            let mut found = answer::empty(200);
+            found.headers_mut().insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            );
+            found
+        }
+        Some(Entry::Directory(_)) => listing(&call, area),
+        Some(Entry::File(file)) => serve(&call, area, &file, head).await,
+    }
+}
+
+async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer {
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let headers = &call.parts.headers;
+    let etag = file.etag();
+    let shown = methods.etag.then_some(etag.as_str());
+    match conditions::judge(headers, shown, Some(file.modified), true) {
+        conditions::Verdict::Met => {}
+        conditions::Verdict::NotModified => {
+            return describe(call, area, file, answer::empty(304)).await;
+        }
+        conditions::Verdict::Failed => return answer::text(412, "precondition failed"),
+    }
+    let asked = call
+        .header("range")
+        .filter(|_| !head && conditions::range_counts(headers, &etag, file.modified));
+    let spans = match asked.map(|field| range::parse(field, file.size)) {
+        None => None,
+        Some(Wanted::Malformed) if methods.range_invalid == 200 => None,
+        Some(Wanted::Spans(spans)) => Some(spans),
+        Some(Wanted::Nothing | Wanted::Malformed) => {
+            let mut outside = answer::empty(416);
+            set(
+                &mut outside,
+                header::CONTENT_RANGE,
+                &format!("bytes */{}", file.size),
+            );
+            return outside;
+        }
+    };
+    let mut found = if head {
+        let mut found = answer::empty(200);
+        set(&mut found, header::CONTENT_LENGTH, &file.size.to_string());
+        found
+    } else {
+        if file.locality == Locality::Tape {
+            return answer::text(409, "file is on tape, stage it first");
+        }
+        let source = match area.open(&call.path, file) {
+            Ok(source) => source,
+            Err(error) => return answer::text(500, &error.to_string()),
+        };
+        match spans.as_deref() {
+            None => sized(
+                answer::empty(200),
+                file.size,
+                Body::new(source.body(0, file.size)),
+            ),
+            Some([span]) => {
+                let body = Body::new(source.body(span.first, span.length()));
+                let mut part = sized(answer::empty(206), span.length(), body);
+                set(
+                    &mut part,
+                    header::CONTENT_RANGE,
+                    &span.content_range(file.size),
+                );
+                part
+            }
+            Some(spans) => {
+                let mut parts = answer::empty(206);
+                *parts.body_mut() = Body::new(Multipart::new(&source, spans, file.size));
+                set(
+                    &mut parts,
+                    header::CONTENT_TYPE,
+                    &format!("multipart/byteranges; boundary={BOUNDARY}"),
+                );
+                parts
+            }
+        }
+    };
+    if !found.headers().contains_key(header::CONTENT_TYPE)
+        && element.dialect.name == DialectName::Default
+    {
+        found.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        );
+    }
+    describe(call, area, file, found).await
+}
+
+fn sized(mut answer: Answer, size: u64, body: Body) -> Answer {
+    set(&mut answer, header::CONTENT_LENGTH, &size.to_string());
+    *answer.body_mut() = body;
+    answer
+}
+
+/// Adds what is known of the file: entity tag, dates, digests.
+async fn describe(call: &Call, area: &Area, file: &FileMeta, mut found: Answer) -> Answer {
+    let methods = &call.element.dialect.methods;
+    if methods.etag {
+        set(&mut found, header::ETAG, &file.etag());
+    }
+    set(&mut found, header::LAST_MODIFIED, &http_date(file.modified));
+    found
+        .headers_mut()
+        .insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    digests(call, area, file, &mut found).await;
+    found
+}
+
+/// `Digest` and `Repr-Digest`, as wanted (storage page §4.2).
+pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &mut Answer) {
+    let methods = &call.element.dialect.methods;
+    let want = if methods.digest_always {
+        Some(Algorithm::Adler32)
+    } else {
+        call.header("want-digest").and_then(wanted)
+    };
+    if let Some(algorithm) = want {
+        let known =
+            !methods.digest_always || file.sums.iter().any(|sum| sum.algorithm == algorithm);
+        if known {
+            if let Some(sum) = area.checksum(&call.path, file, algorithm).await {
+                set(
+                    found,
+                    http::HeaderName::from_static("digest"),
+                    &sum.digest(),
+                );
+            }
+        }
+    }
+    if let Some(algorithm) = call.header("want-repr-digest").and_then(wanted_repr) {
+        if let Some(sum) = area.checksum(&call.path, file, algorithm).await {
+            set(
+                found,
+                http::HeaderName::from_static("repr-digest"),
+                &sum.repr_digest(),
+            );
+        }
+    }
+}
+
+fn listing(call: &Call, area: &Area) -> Answer {
+    let mut page = format!(
+        "<!DOCTYPE html>\n<title>{0}</title>\n<h1>{0}</h1>\n<ul>\n",
+        escape(call.path.as_str())
+    );
+    for (name, entry) in area.list(&call.path).unwrap_or_default() {
+        let slash = if entry.is_directory() { "/" } else { "" };
+        let href = call.path.child(&name).href();
+        page.push_str(&format!(
+            "<li><a href=\"{}{slash}\">{}{slash}</a></li>\n",
+            escape(&href),
+            escape(&name)
+        ));
+    }
+    page.push_str("</ul>\n");
+    answer::typed(200, "text/html; charset=utf-8", page)
+}

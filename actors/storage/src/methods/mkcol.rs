@@ -1,0 +1,34 @@
+//! MKCOL (RFC 4918 §9.3; storage page §1.1).
+
+use axum::body::Body;
+
+use super::Call;
+use crate::answer::{self, Answer};
+use crate::area::AreaError;
+use crate::dialect::Doing;
+use crate::namespace::TreeError;
+
+/// MKCOL. Any body is refused where the dialect knows no meaning for one.
+pub(crate) async fn answer(call: Call, body: Body) -> Answer {
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let pass = match element.door.admit(&call, Doing::MakeCollection).await {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    if let Some(status) = methods.mkcol_body {
+        if !http_body::Body::is_end_stream(&body) {
+            return answer::text(status, "MKCOL takes no body");
+        }
+    }
+    match element
+        .area(&pass)
+        .make_directory(&call.path, methods.mkcol_mkpath, call.now())
+    {
+        Ok(()) => answer::text(201, methods.smile),
+        Err(AreaError::Tree(TreeError::Exists)) => {
+            answer::text(methods.mkcol_existing, "something is there already")
+        }
+        Err(error) => element.trouble(&error),
+    }
+}

@@ -1,0 +1,29 @@
+//! OPTIONS (storage page §1.1): what there is, for anybody who asks.
+
+use http::{HeaderName, HeaderValue, header};
+
+use super::Call;
+use crate::answer::{self, Answer};
+use crate::dialect::Doing;
+
+/// OPTIONS.
+pub(crate) async fn answer(call: Call) -> Answer {
+    let methods = &call.element.dialect.methods;
+    if methods.options_needs_token {
+        if let Err(refused) = call.element.door.admit(&call, Doing::Stat).await {
+            return refused;
+        }
+    }
+    let mut found = answer::empty(200);
+    let headers = found.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static(methods.allow));
+    headers.insert(
+        HeaderName::from_static("dav"),
+        HeaderValue::from_static("1"),
+    );
+    headers.insert(
+        HeaderName::from_static("ms-author-via"),
+        HeaderValue::from_static("DAV"),
+    );
+    found
+}

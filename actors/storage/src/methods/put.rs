@@ -1,0 +1,166 @@
+//! PUT (RFC 9110 §9.3.4; storage page §1.3): the body is asked for at once, lands beside the tree, and
+//! appears in one step.
+
+use axum::body::Body;
+use http::header;
+use http_body_util::BodyExt as _;
+
+use super::{Call, conditions, get};
+use crate::answer::{self, Answer, set};
+use crate::checksum::Checksum;
+use crate::dialect::Doing;
+use crate::namespace::Entry;
+use crate::tpc::request::expected;
+
+/// PUT.
+pub(crate) async fn answer(call: Call, body: Body) -> Answer {
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let exists = element.door.peek(&call.path);
+    let doing = if exists {
+        Doing::PutOver
+    } else {
+        Doing::PutNew
+    };
+    let pass = match element.door.admit(&call, doing).await {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    let area = element.area(&pass).clone();
+    let parents = element.mkpath(methods.put_mkpath);
+    if let (Some(status), Some(_)) = (methods.put_range, call.header("content-range")) {
+        return answer::text(status, "partial PUT not supported");
+    }
+    if methods.put_needs_length && !framed(&call) {
+        return answer::text(411, "PUT needs Content-Length or a chunked body");
+    }
+    if call.path.wants_directory() && !exists && methods.put_needs_length {
+        return answer::text(409, "a name with a final slash is a collection");
+    }
+    let current = area.get(&call.path);
+    let etag = current
+        .as_ref()
+        .and_then(Entry::file)
+        .map(crate::namespace::FileMeta::etag);
+    let modified = current
+        .as_ref()
+        .and_then(Entry::file)
+        .map(|file| file.modified);
+    if conditions::judge(&call.parts.headers, etag.as_deref(), modified, false)
+        != conditions::Verdict::Met
+    {
+        return answer::text(412, "precondition failed");
+    }
+    let length = call
+        .header("content-length")
+        .and_then(|text| text.parse::<u64>().ok());
+    let ready = area
+        .can_put(&call.path, parents)
+        .and_then(|_| area.fits(length.unwrap_or(0)));
+    let also: Vec<_> = expected(&call.parts.headers)
+        .iter()
+        .map(|sum| sum.algorithm)
+        .collect();
+    let mut arrival = match ready.and_then(|()| area.begin(&call.path, &also)) {
+        Ok(arrival) => arrival,
+        Err(error) => return element.trouble(&error),
+    };
+    let was = if exists { "available" } else { "absent" };
+    element.file_state(&call.path, was, "being written", "PUT");
+    let outcome = receive(&mut arrival, body).await;
+    if let Err((status, why)) = outcome {
+        drop(arrival);
+        element.file_state(&call.path, "being written", was, &why);
+        return answer::text(status, &why);
+    }
+    let complete = match arrival.complete().await {
+        Ok(complete) => complete,
+        Err(error) => {
+            element.file_state(&call.path, "being written", was, &error.to_string());
+            return element.trouble(&error.into());
+        }
+    };
+    if let Some(why) = mismatch(&complete.sums, &call) {
+        element.file_state(&call.path, "being written", was, &why);
+        return answer::text(412, &why);
+    }
+    match complete.commit(parents, call.now()) {
+        Ok((file, replaced)) => {
+            let sum = file.sums.first().map(Checksum::digest).unwrap_or_default();
+            element.file_state(
+                &call.path,
+                "being written",
+                "available",
+                &format!("{} bytes, {sum}", file.size),
+            );
+            let status = if replaced {
+                methods.put_over
+            } else {
+                methods.put_new
+            };
+            let mut done = answer::text(status, if status == 204 { "" } else { methods.smile });
+            if methods.smile.is_empty() {
+                set(&mut done, header::ETAG, &file.etag());
+            }
+            get::digests(&call, &area, &file, &mut done).await;
+            if methods.digest_always {
+                done.headers_mut().remove("digest");
+            }
+            if let Some(tape) = &element.tape {
+                tape.written(&element.actor, &area, &call.path, &file);
+            }
+            done
+        }
+        Err(error) => {
+            element.file_state(&call.path, "being written", was, &error.to_string());
+            element.trouble(&error)
+        }
+    }
+}
+
+fn framed(call: &Call) -> bool {
+    call.parts.version == http::Version::HTTP_2
+        || call.parts.headers.contains_key(header::CONTENT_LENGTH)
+        || call.parts.headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+async fn receive(arrival: &mut crate::area::Arrival, mut body: Body) -> Result<(), (u16, String)> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            (
+                400,
+                format!(
+                    "the body broke off after {} bytes: {error}",
+                    arrival.bytes()
+                ),
+            )
+        })?;
+        if let Ok(bytes) = frame.into_data() {
+            arrival.write(bytes).await.map_err(|error| {
+                let status = if matches!(error, crate::backend::StoreError::Full(_)) {
+                    507
+                } else {
+                    500
+                };
+                (status, error.to_string())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares what came with what the sender says of it (storage page §4.4).
+fn mismatch(sums: &[Checksum], call: &Call) -> Option<String> {
+    expected(&call.parts.headers)
+        .into_iter()
+        .find_map(|wanted| {
+            let ours = sums.iter().find(|sum| sum.algorithm == wanted.algorithm)?;
+            (*ours != wanted).then(|| {
+                format!(
+                    "checksum mismatch: sent as {}, received {}",
+                    wanted.digest(),
+                    ours.digest()
+                )
+            })
+        })
+}

@@ -1,0 +1,172 @@
+//! MOVE and COPY within this storage element (RFC 4918 §9.8, §9.9; storage page §1.5).
+
+use url::Url;
+
+use super::Call;
+use crate::answer::{self, Answer};
+use crate::area::AreaError;
+use crate::dialect::{DialectName, Doing};
+use crate::namespace::TreeError;
+use crate::path::CleanPath;
+use crate::tpc::request::{overwrite, single};
+
+/// MOVE.
+pub(crate) async fn rename(call: Call) -> Answer {
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let target = match destination(&call) {
+        Ok(target) => target,
+        Err(refused) => return refused,
+    };
+    let replace = match overwrite(&call.parts.headers, element.dialect) {
+        Ok(given) => given.unwrap_or(methods.move_overwrites),
+        Err(fault) => return answer::text(fault.status, &fault.why),
+    };
+    let over = element.door.peek(&target) && target != call.path;
+    let from = match element
+        .door
+        .admit(
+            &call,
+            if over {
+                Doing::MoveFromOver
+            } else {
+                Doing::MoveFrom
+            },
+        )
+        .await
+    {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    let doing = if over { Doing::MoveOver } else { Doing::MoveTo };
+    if let Err(refused) = element.door.admit_at(&call, doing, &target).await {
+        return refused;
+    }
+    if target == call.path && element.door.peek(&target) {
+        return answer::text(methods.move_same, "source and target are the same");
+    }
+    match element
+        .area(&from)
+        .rename(&call.path, &target, replace, call.now())
+    {
+        Ok(replaced) => {
+            element.file_state(
+                &call.path,
+                "available",
+                "absent",
+                &format!("moved to {}", target.as_str()),
+            );
+            element.file_state(
+                &target,
+                "absent",
+                "available",
+                &format!("moved from {}", call.path.as_str()),
+            );
+            let status = if replaced { methods.move_over } else { 201 };
+            answer::text(status, if status == 204 { "" } else { methods.smile })
+        }
+        Err(error) => element.trouble(&error),
+    }
+}
+
+/// COPY whose destination is here and that carries nothing for another side. A plain answer, no markers.
+pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> Answer {
+    let element = &call.element;
+    let methods = &element.dialect.methods;
+    let target = match CleanPath::parse(raw, element.dialect.paths) {
+        Ok(target) => target,
+        Err(fault) => return answer::text(fault.status, &fault.why),
+    };
+    let replace = replace.unwrap_or(methods.copy_overwrites);
+    let directory = element.door.peek_directory(&call.path);
+    let pass = match element
+        .door
+        .admit(&call, if directory { Doing::List } else { Doing::Read })
+        .await
+    {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    let over = element.door.peek(&target) && target != call.path;
+    if let Err(refused) = element
+        .door
+        .admit_at(
+            &call,
+            if over { Doing::PutOver } else { Doing::PutNew },
+            &target,
+        )
+        .await
+    {
+        return refused;
+    }
+    let deep = call.header("depth").map(str::trim) != Some("0")
+        || element.dialect.name == DialectName::Storm;
+    match element
+        .area(&pass)
+        .copy(&call.path, &target, deep, replace, call.now())
+    {
+        Ok(replaced) => {
+            element.file_state(
+                &target,
+                "absent",
+                "available",
+                &format!("copied from {}", call.path.as_str()),
+            );
+            answer::text(if replaced { 204 } else { 201 }, "")
+        }
+        Err(AreaError::Tree(TreeError::Overlap)) => answer::text(403, "source and target overlap"),
+        Err(error) => element.trouble(&error),
+    }
+}
+
+fn destination(call: &Call) -> Result<CleanPath, Answer> {
+    let element = &call.element;
+    let storm = element.dialect.name == DialectName::Storm;
+    let field = match single(&call.parts.headers, "destination") {
+        Ok(Some(field)) => field.to_owned(),
+        Ok(None) => {
+            return Err(answer::text(
+                if storm { 500 } else { 400 },
+                "MOVE needs a Destination",
+            ));
+        }
+        Err(fault) => return Err(answer::text(fault.status, &fault.why)),
+    };
+    let raw = if field.starts_with('/') {
+        if storm {
+            return Err(answer::text(403, "Destination is no absolute URL"));
+        }
+        field
+            .split(['?', '#'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    } else {
+        let url = match field.split_once("://") {
+            Some(("dav", rest)) => Url::parse(&format!("http://{rest}")),
+            Some(("davs", rest)) if !storm => Url::parse(&format!("https://{rest}")),
+            _ => Url::parse(&field),
+        };
+        let url = match url {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+            _ => {
+                return Err(answer::text(
+                    if storm { 403 } else { 400 },
+                    "Destination is no http URL",
+                ));
+            }
+        };
+        if !element.is_here(&url) && element.dialect.methods.move_elsewhere >= 400 {
+            return Err(answer::text(
+                element.dialect.methods.move_elsewhere,
+                "Destination is on another server",
+            ));
+        }
+        // Url has resolved dot segments; the path is judged as it was written.
+        let after = field.split_once("://").map_or("", |(_, rest)| rest);
+        let path = after.find('/').map_or("/", |at| &after[at..]);
+        path.split(['?', '#']).next().unwrap_or("/").to_owned()
+    };
+    CleanPath::parse(&raw, element.dialect.paths)
+        .map_err(|fault| answer::text(fault.status, &fault.why))
+}

@@ -1,0 +1,91 @@
+//! The table of methods and fixed paths, each with its source.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use http::{HeaderValue, Method, header};
+
+use crate::answer::{self, Answer};
+use crate::element::Element;
+use crate::methods::{Call, delete, get, mkcol, options, propfind, proppatch, put, relocate};
+use crate::path::CleanPath;
+use crate::{faults, macaroon, tape, tpc};
+
+/// Discovery of the tape interface (storage page §6).
+pub(crate) const TAPE_DISCOVERY: &str = "/.well-known/wlcg-tape-rest-api";
+/// The tape interface itself.
+pub(crate) const TAPE_API: &str = "/api/v1";
+
+/// Every request comes here: a storage element's paths are its files.
+pub(crate) fn routes(element: Arc<Element>) -> Router {
+    Router::new().fallback(serve).with_state(element)
+}
+
+async fn serve(State(element): State<Arc<Element>>, mut request: Request) -> Answer {
+    let mut installed = faults::arriving(&element, request.method(), request.uri().path()).await;
+    let head = request.method() == Method::HEAD;
+    if let Some(inside) = installed.inside() {
+        request.extensions_mut().insert(inside);
+    }
+    let mut found = match installed.instead() {
+        Some(answer) => answer,
+        None => dispatch(element.clone(), request).await,
+    };
+    found
+        .headers_mut()
+        .entry(header::SERVER)
+        .or_insert(HeaderValue::from_static(element.dialect.server));
+    if head
+        && found.headers().get(header::CONTENT_LENGTH).is_none()
+        && found.status().as_u16() < 300
+    {
+        found
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    installed.spoil(found)
+}
+
+async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let raw = parts.uri.path().to_owned();
+    if let Some(tape) = element
+        .tape
+        .as_ref()
+        .filter(|_| raw == TAPE_DISCOVERY || raw.starts_with(TAPE_API))
+    {
+        return tape::answer(&element, tape, parts, body).await;
+    }
+    if parts.method == Method::OPTIONS && raw == "*" {
+        return answer::empty(if element.dialect.methods.options_needs_token {
+            404
+        } else {
+            200
+        });
+    }
+    let path = match CleanPath::parse(&raw, element.dialect.paths) {
+        Ok(path) => path,
+        Err(fault) => return answer::text(fault.status, &fault.why),
+    };
+    let call = Call {
+        element,
+        parts,
+        path,
+    };
+    let methods = &call.element.dialect.methods;
+    match call.parts.method.as_str() {
+        "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2
+        "PUT" => put::answer(call, body).await,    // RFC 9110 §9.3.4
+        "DELETE" => delete::answer(call).await,    // RFC 4918 §9.6
+        "OPTIONS" => options::answer(call).await,  // RFC 4918 §10.1
+        "MKCOL" => mkcol::answer(call, body).await, // RFC 4918 §9.3
+        "MOVE" => relocate::rename(call).await,    // RFC 4918 §9.9
+        "PROPFIND" => propfind::answer(call, body).await, // RFC 4918 §9.1
+        "PROPPATCH" => proppatch::answer(call, body).await, // RFC 4918 §9.2
+        "COPY" => tpc::answer(call).await,         // storage page §2
+        "POST" => macaroon::answer(call, body).await, // storage page §3.7
+        "LOCK" | "UNLOCK" => answer::text(methods.lock, "no locks here"),
+        _ => answer::text(methods.unknown, "no such method here"),
+    }
+}

@@ -1,0 +1,454 @@
+//! The WLCG tape interface, version 1 (storage page §6): files go from tape to disk when asked, and from
+//! disk to tape by themselves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use carnet_stage::Actor;
+use http::request::Parts;
+use http::{Method, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::answer::{self, Answer, set};
+use crate::area::Area;
+use crate::config;
+use crate::dialect::Doing;
+use crate::element::Element;
+use crate::methods::Call;
+use crate::namespace::{Change, Entry, FileMeta, Locality};
+use crate::path::CleanPath;
+use crate::routes::{TAPE_API, TAPE_DISCOVERY};
+
+/// The longest request body: a request names many files.
+const LONGEST: usize = 4 << 20;
+
+/// The tape system behind one storage element.
+pub(crate) struct TapeSystem {
+    sitename: String,
+    stage: Duration,
+    archive: Option<Duration>,
+    requests: Arc<Mutex<BTreeMap<String, StageRequest>>>,
+}
+
+struct StageRequest {
+    owner: String,
+    created: i64,
+    completed: Option<i64>,
+    files: Vec<StageFile>,
+}
+
+struct StageFile {
+    /// As the client wrote it.
+    asked: String,
+    path: Option<CleanPath>,
+    error: Option<String>,
+    cancelled: bool,
+}
+
+#[derive(Deserialize)]
+struct StageBody {
+    files: Vec<StageItem>,
+}
+
+#[derive(Deserialize)]
+struct StageItem {
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct PathsBody {
+    paths: Vec<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl TapeSystem {
+    pub(crate) fn new(config: &config::Tape, actor: &Actor) -> Self {
+        Self {
+            sitename: config
+                .sitename
+                .clone()
+                .unwrap_or_else(|| actor.name().to_owned()),
+            stage: Duration::from_secs(config.stage_seconds.into()),
+            archive: config
+                .archive_seconds
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            requests: Arc::default(),
+        }
+    }
+
+    /// A file was written: after a while it is on tape too.
+    pub(crate) fn written(
+        &self,
+        actor: &Actor,
+        area: &Arc<Area>,
+        path: &CleanPath,
+        file: &FileMeta,
+    ) {
+        let Some(wait) = self.archive else { return };
+        let (owner, area, path, number) = (actor.clone(), area.clone(), path.clone(), file.number);
+        actor.spawn(async move {
+            owner.clock().sleep(wait).await;
+            move_to(&owner, &area, &path, Locality::DiskAndTape, |file| {
+                file.number == number && file.size > 0
+            });
+        });
+    }
+}
+
+fn name(locality: Locality) -> &'static str {
+    match locality {
+        Locality::Disk => "DISK",
+        Locality::Tape => "TAPE",
+        Locality::DiskAndTape => "DISK_AND_TAPE",
+        Locality::Lost => "LOST",
+        Locality::Unavailable => "UNAVAILABLE",
+    }
+}
+
+fn move_to(
+    actor: &Actor,
+    area: &Area,
+    path: &CleanPath,
+    to: Locality,
+    when: impl FnOnce(&FileMeta) -> bool,
+) {
+    let from = area.update(path, |change| match change {
+        Change::File(file) if file.locality != to && when(file) => {
+            Some(std::mem::replace(&mut file.locality, to))
+        }
+        _ => None,
+    });
+    if let Some(Some(from)) = from {
+        actor.state(
+            "storage.locality",
+            path.as_str(),
+            name(from),
+            name(to),
+            "tape",
+        );
+    }
+}
+
+fn problem(status: u16, title: &str, detail: &str) -> Answer {
+    let body = json!({ "type": "about:blank", "status": status, "title": title, "detail": detail });
+    answer::typed(status, "application/problem+json", body.to_string())
+}
+
+fn reply(status: u16, body: &Value) -> Answer {
+    answer::typed(status, "application/json", body.to_string())
+}
+
+/// Answers a request of the tape interface.
+pub(crate) async fn answer(
+    element: &Arc<Element>,
+    tape: &TapeSystem,
+    parts: Parts,
+    body: Body,
+) -> Answer {
+    let path = parts.uri.path().to_owned();
+    if path == TAPE_DISCOVERY {
+        return reply(
+            200,
+            &json!({
+                "sitename": tape.sitename,
+                "description": "tape behind this storage element",
+                "endpoints": [{ "uri": format!("{}{TAPE_API}", element.actor.base_url()), "version": "v1", "metadata": {} }],
+            }),
+        );
+    }
+    let segments: Vec<String> = path[TAPE_API.len()..]
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST).await else {
+        return problem(413, "Too large", "the request is longer than 4 MiB");
+    };
+    let method = parts.method.clone();
+    let call = Call {
+        element: element.clone(),
+        parts,
+        path: CleanPath::root(),
+    };
+    match (method, segments.as_slice()) {
+        (Method::POST, ["stage"]) => stage(tape, &call, &bytes).await,
+        (Method::GET, ["stage", id]) => state(tape, &call, id).await,
+        (Method::DELETE, ["stage", id]) => forget(tape, &call, id).await,
+        (Method::POST, ["stage", id, "cancel"]) => cancel(tape, &call, id, &bytes).await,
+        (Method::POST, ["release", _]) => release(&call, &bytes).await,
+        (Method::POST, ["archiveinfo"]) => archive_info(&call, &bytes).await,
+        _ => problem(404, "Not found", "no such resource of the tape interface"),
+    }
+}
+
+fn clean(call: &Call, text: &str) -> Option<CleanPath> {
+    CleanPath::parse(text, call.element.dialect.paths).ok()
+}
+
+async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
+    let Ok(asked) = serde_json::from_slice::<StageBody>(bytes) else {
+        return problem(
+            400,
+            "Malformed request",
+            "a stage request is {\"files\": [{\"path\": …}]}",
+        );
+    };
+    let element = &call.element;
+    let mut files = Vec::new();
+    let mut owner = String::new();
+    let mut coming = Vec::new();
+    for item in asked.files {
+        let path = clean(call, &item.path);
+        let mut error = None;
+        match &path {
+            None => error = Some("malformed path".to_owned()),
+            Some(path) => match element.door.admit_at(call, Doing::Stage, path).await {
+                Err(refused) => return refused,
+                Ok(pass) => {
+                    owner = pass.owner();
+                    match element.area(&pass).get(path) {
+                        None => error = Some("file does not exist".into()),
+                        Some(Entry::Directory(_)) => error = Some("not a file".into()),
+                        Some(Entry::File(file)) if file.locality == Locality::Lost => {
+                            error = Some("file is lost".into())
+                        }
+                        Some(Entry::File(_)) => {
+                            coming.push((element.area(&pass).clone(), path.clone()))
+                        }
+                    }
+                }
+            },
+        }
+        files.push(StageFile {
+            asked: item.path,
+            path,
+            error,
+            cancelled: false,
+        });
+    }
+    if files.is_empty() {
+        return problem(
+            400,
+            "Malformed request",
+            "a stage request names at least one file",
+        );
+    }
+    let id = element.actor.uuid().to_string();
+    let created = element.actor.clock().seconds();
+    lock(&tape.requests).insert(
+        id.clone(),
+        StageRequest {
+            owner,
+            created,
+            completed: None,
+            files,
+        },
+    );
+    element.actor.state(
+        "storage.stage",
+        &id,
+        "",
+        "SUBMITTED",
+        &format!("{} files", coming.len()),
+    );
+    let (actor, requests, wait, key) = (
+        element.actor.clone(),
+        tape.requests.clone(),
+        tape.stage,
+        id.clone(),
+    );
+    element.actor.spawn(async move {
+        actor.clock().sleep(wait).await;
+        for (area, path) in coming {
+            let wanted = lock(&requests).get(&key).is_some_and(|request| {
+                request
+                    .files
+                    .iter()
+                    .any(|file| !file.cancelled && file.path.as_ref() == Some(&path))
+            });
+            if wanted {
+                move_to(&actor, &area, &path, Locality::DiskAndTape, |file| {
+                    file.locality == Locality::Tape
+                });
+            }
+        }
+        if let Some(request) = lock(&requests).get_mut(&key) {
+            request.completed = Some(actor.clock().seconds());
+        }
+        actor.state("storage.stage", &key, "SUBMITTED", "COMPLETED", "staged");
+    });
+    let mut made = reply(201, &json!({ "requestId": id }));
+    set(
+        &mut made,
+        header::LOCATION,
+        &format!("{}{TAPE_API}/stage/{id}", element.actor.base_url()),
+    );
+    made
+}
+
+async fn state(tape: &TapeSystem, call: &Call, id: &str) -> Answer {
+    let element = &call.element;
+    let paths: Vec<CleanPath> = match lock(&tape.requests).get(id) {
+        Some(request) => request
+            .files
+            .iter()
+            .filter_map(|file| file.path.clone())
+            .collect(),
+        None => return problem(404, "Not found", "no such stage request"),
+    };
+    let mut pass = None;
+    for path in &paths {
+        match element.door.admit_at(call, Doing::Poll, path).await {
+            Ok(given) => pass = Some(given),
+            Err(refused) => return refused,
+        }
+    }
+    let requests = lock(&tape.requests);
+    let Some((request, pass)) = requests
+        .get(id)
+        .zip(pass)
+        .filter(|(request, pass)| request.owner == pass.owner())
+    else {
+        return problem(404, "Not found", "no such stage request");
+    };
+    let area = element.area(&pass);
+    let files: Vec<Value> = request
+        .files
+        .iter()
+        .map(|file| {
+            let locality = file
+                .path
+                .as_ref()
+                .and_then(|path| area.get(path))
+                .and_then(|entry| entry.file().map(|f| f.locality));
+            let on_disk = matches!(locality, Some(Locality::Disk | Locality::DiskAndTape));
+            match (&file.error, file.cancelled && !on_disk) {
+                (Some(error), _) => json!({ "path": file.asked, "error": error }),
+                (None, true) => json!({ "path": file.asked, "error": "cancelled" }),
+                (None, false) => json!({ "path": file.asked, "onDisk": on_disk }),
+            }
+        })
+        .collect();
+    let mut body = json!({ "id": id, "createdAt": request.created, "startedAt": request.created });
+    if let Some(completed) = request.completed {
+        body["completedAt"] = json!(completed);
+    }
+    body["files"] = Value::Array(files);
+    reply(200, &body)
+}
+
+async fn owned(tape: &TapeSystem, call: &Call, id: &str) -> Result<(), Answer> {
+    let first = lock(&tape.requests)
+        .get(id)
+        .and_then(|request| request.files.iter().find_map(|file| file.path.clone()));
+    let missing = || problem(404, "Not found", "no such stage request");
+    let path = first.ok_or_else(missing)?;
+    let pass = call
+        .element
+        .door
+        .admit_at(call, Doing::Stage, &path)
+        .await?;
+    match lock(&tape.requests).get(id) {
+        Some(request) if request.owner == pass.owner() => Ok(()),
+        _ => Err(missing()),
+    }
+}
+
+async fn forget(tape: &TapeSystem, call: &Call, id: &str) -> Answer {
+    if let Err(refused) = owned(tape, call, id).await {
+        return refused;
+    }
+    lock(&tape.requests).remove(id);
+    call.element.actor.state(
+        "storage.stage",
+        id,
+        "SUBMITTED",
+        "CANCELLED",
+        "deleted by its owner",
+    );
+    answer::empty(200)
+}
+
+async fn cancel(tape: &TapeSystem, call: &Call, id: &str, bytes: &[u8]) -> Answer {
+    if let Err(refused) = owned(tape, call, id).await {
+        return refused;
+    }
+    let Ok(asked) = serde_json::from_slice::<PathsBody>(bytes) else {
+        return problem(
+            400,
+            "Malformed request",
+            "a cancellation is {\"paths\": […]}",
+        );
+    };
+    let cleaned: Vec<Option<CleanPath>> =
+        asked.paths.iter().map(|path| clean(call, path)).collect();
+    let mut requests = lock(&tape.requests);
+    let Some(request) = requests.get_mut(id) else {
+        return problem(404, "Not found", "no such stage request");
+    };
+    let foreign = cleaned
+        .iter()
+        .any(|path| path.is_none() || !request.files.iter().any(|file| file.path == *path));
+    if foreign {
+        return problem(
+            400,
+            "File missing from stage request",
+            "a path is not part of this request; nothing is changed",
+        );
+    }
+    for file in &mut request.files {
+        file.cancelled |= cleaned.contains(&file.path);
+    }
+    answer::empty(200)
+}
+
+async fn release(call: &Call, bytes: &[u8]) -> Answer {
+    let Ok(asked) = serde_json::from_slice::<PathsBody>(bytes) else {
+        return problem(400, "Malformed request", "a release is {\"paths\": […]}");
+    };
+    for text in &asked.paths {
+        let Some(path) = clean(call, text) else {
+            return problem(400, "Malformed request", "a path cannot be read");
+        };
+        match call.element.door.admit_at(call, Doing::Stage, &path).await {
+            Err(refused) => return refused,
+            Ok(pass) => {
+                let area = call.element.area(&pass);
+                move_to(&call.element.actor, area, &path, Locality::Tape, |file| {
+                    file.locality == Locality::DiskAndTape
+                });
+            }
+        }
+    }
+    answer::empty(200)
+}
+
+async fn archive_info(call: &Call, bytes: &[u8]) -> Answer {
+    let Ok(asked) = serde_json::from_slice::<PathsBody>(bytes) else {
+        return problem(400, "Malformed request", "the request is {\"paths\": […]}");
+    };
+    let mut infos = Vec::new();
+    for text in &asked.paths {
+        let Some(path) = clean(call, text) else {
+            infos.push(json!({ "path": text, "error": "malformed path" }));
+            continue;
+        };
+        let pass = match call.element.door.admit_at(call, Doing::Poll, &path).await {
+            Ok(pass) => pass,
+            Err(refused) => return refused,
+        };
+        infos.push(match call.element.area(&pass).get(&path) {
+            None => json!({ "path": text, "error": "file does not exist" }),
+            Some(Entry::Directory(_)) => json!({ "path": text, "error": "not a file" }),
+            Some(Entry::File(file)) => json!({ "path": text, "locality": name(file.locality) }),
+        });
+    }
+    reply(200, &Value::Array(infos))
+}

@@ -1,0 +1,116 @@
+//! Addresses a copy may not be made to, when the storage element is told to be careful (storage page §2.10).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::element::Element;
+
+/// What is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Careful {
+    /// This machine, link-local addresses, unspecified ones.
+    pub local: bool,
+    /// Private networks.
+    pub private: bool,
+}
+
+/// Whether an address is refused. Mapped and embedded IPv4 addresses count as what they contain.
+pub fn refused(address: IpAddr, careful: Careful) -> bool {
+    match address {
+        IpAddr::V4(v4) => refused_v4(v4, careful),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => refused_v4(v4, careful),
+            None => refused_v6(v6, careful),
+        },
+    }
+}
+
+fn refused_v4(address: Ipv4Addr, careful: Careful) -> bool {
+    let local = address.is_loopback()
+        || address.is_link_local()
+        || address.octets()[0] == 0
+        || address.is_multicast()
+        || address.is_broadcast();
+    (careful.local && local) || (careful.private && address.is_private())
+}
+
+fn refused_v6(address: Ipv6Addr, careful: Careful) -> bool {
+    let local = address.is_loopback()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || (address.segments()[0] & 0xffc0) == 0xfe80;
+    let private = (address.segments()[0] & 0xfe00) == 0xfc00;
+    (careful.local && local) || (careful.private && private)
+}
+
+/// Resolves a URL's host and refuses it when any of its addresses is refused. Asked before every hop.
+pub(crate) async fn check(element: &Element, url: &Url) -> Result<(), String> {
+    let copies = &element.config.copies;
+    let careful = Careful {
+        local: copies.refuse_local,
+        private: copies.refuse_private,
+    };
+    if careful == Careful::default() {
+        return Ok(());
+    }
+    let port = url.port_or_known_default().unwrap_or(443);
+    let addresses: Vec<IpAddr> = match url.host() {
+        Some(Host::Ipv4(address)) => vec![address.into()],
+        Some(Host::Ipv6(address)) => vec![address.into()],
+        Some(Host::Domain(name)) => match element.actor.names().resolve(name, port) {
+            Some(address) => vec![address.ip()],
+            None => match tokio::net::lookup_host((name, port)).await {
+                Ok(found) => found.map(|address| address.ip()).collect(),
+                Err(error) => return Err(format!("cannot resolve {name}: {error}")),
+            },
+        },
+        None => return Err("no host".into()),
+    };
+    if addresses.iter().any(|address| refused(*address, careful)) {
+        return Err("connection to local/private addresses is forbidden".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_careful_storage_element_connects_to_public_addresses_only() {
+        let strict = Careful {
+            local: true,
+            private: true,
+        };
+        for (text, wanted) in [
+            ("127.0.0.1", true),
+            ("127.8.8.8", true),
+            ("0.0.0.0", true),
+            ("169.254.169.254", true),
+            ("10.1.2.3", true),
+            ("192.168.1.1", true),
+            ("::1", true),
+            ("::", true),
+            ("fe80::1", true),
+            ("fd00::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("::ffff:169.254.169.254", true),
+            ("188.184.10.1", false),
+            ("2001:1458::1", false),
+        ] {
+            assert_eq!(refused(text.parse().unwrap(), strict), wanted, "{text}");
+            assert!(
+                !refused(text.parse().unwrap(), Careful::default()),
+                "{text}"
+            );
+        }
+        assert!(!refused(
+            "10.1.2.3".parse().unwrap(),
+            Careful {
+                local: true,
+                private: false
+            }
+        ));
+    }
+}

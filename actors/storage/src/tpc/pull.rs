@@ -1,0 +1,350 @@
+//! The active side of a pull: HEAD, GET, count, sum up, compare, and only then put in place (storage page
+//! §2.5, §2.7, §2.8).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use carnet_stage::Clock;
+use http::{HeaderName, Method, Response};
+use http_body_util::BodyExt as _;
+use url::Url;
+
+use super::remote::{Remote, length, reason, shown};
+use super::report::{Progress, report};
+use super::request::CopyRequest;
+use super::{guard, markers, streams};
+use crate::answer::{self, Answer};
+use crate::area::{Area, Arrival};
+use crate::checksum::{Checksum, parse_digest, parse_repr_digest};
+use crate::dialect::{Doing, Partial, Prehead};
+use crate::element::Element;
+use crate::faults::Reporting;
+use crate::methods::Call;
+use crate::path::CleanPath;
+
+/// One pull, authorised.
+pub(super) struct Pull {
+    pub(super) element: Arc<Element>,
+    area: Arc<Area>,
+    path: CleanPath,
+    source: Url,
+    asked: CopyRequest,
+    parents: bool,
+    was: &'static str,
+    pub(super) progress: Arc<Progress>,
+}
+
+/// COPY with `Source`.
+pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answer {
+    let element = call.element.clone();
+    let tpc = &element.dialect.tpc;
+    let exists = element.door.peek(&call.path);
+    let doing = if exists {
+        Doing::PutOver
+    } else {
+        Doing::PutNew
+    };
+    let pass = match element.door.admit(&call, doing).await {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    if element.is_here(&source)
+        && CleanPath::parse(source.path(), element.dialect.paths)
+            .is_ok_and(|path| path == call.path)
+    {
+        return answer::text(403, "source and destination are the same file");
+    }
+    if exists && asked.overwrite == Some(false) {
+        return answer::text(
+            tpc.overwrite_false,
+            "Target file exists and Overwrite is false",
+        );
+    }
+    let area = element.area(&pass).clone();
+    let parents = element.mkpath(tpc.mkpath);
+    if let Err(error) = area.can_put(&call.path, parents).and_then(|_| area.fits(0)) {
+        return element.trouble(&error);
+    }
+    if let Err(why) = guard::check(&element, &source).await {
+        return answer::text(403, &why);
+    }
+    let pull = Pull {
+        element: element.clone(),
+        area,
+        path: call.path.clone(),
+        source,
+        asked,
+        parents,
+        was: if exists { "available" } else { "absent" },
+        progress: Arc::default(),
+    };
+    let mut size = None;
+    if tpc.prehead == Prehead::Relayed {
+        match pull.head(&[]).await {
+            Ok(found) if found.status().is_success() => size = length(&found),
+            Ok(found) => {
+                let why = format!(
+                    "failure: HTTP response code said error: remote host returned '{}' while fetching file size, local={}, remote={}",
+                    reason(found.status()),
+                    pull.path.as_str(),
+                    shown(&pull.source)
+                );
+                return answer::text(found.status().as_u16().max(400), &markers::one_line(&why));
+            }
+            Err(why) => {
+                return answer::text(
+                    500,
+                    &markers::one_line(&format!("failure: {why}, remote={}", shown(&pull.source))),
+                );
+            }
+        }
+    }
+    pull.tell();
+    let progress = pull.progress.clone();
+    report(
+        &element,
+        progress,
+        Reporting::new(call.fault()),
+        async move { pull.run(size).await },
+    )
+}
+
+impl Pull {
+    pub(super) fn remote(&self) -> Remote<'_> {
+        Remote {
+            element: &self.element,
+            url: self.source.clone(),
+            headers: &self.asked.headers,
+            progress: &self.progress,
+        }
+    }
+
+    async fn head(&self, more: &[(HeaderName, String)]) -> Result<Response<Body>, String> {
+        self.remote()
+            .send(Method::HEAD, more, || Ok(Body::empty()))
+            .await
+    }
+
+    /// What the client said of itself, for the reader.
+    fn tell(&self) {
+        let flow = self.asked.scitag;
+        if flow > 0 {
+            let (experiment, activity) = (flow >> 6, flow & 63);
+            self.element.actor.note(format!(
+                "flow {flow} (experiment {experiment}, activity {activity}) of {}",
+                self.path.as_str()
+            ));
+        }
+        if let Some(info) = &self.asked.client_info {
+            self.element
+                .actor
+                .note(format!("ClientInfo of {}: {info}", self.path.as_str()));
+        }
+    }
+
+    async fn run(self, size: Option<u64>) -> Result<(), String> {
+        let _running = self.element.copier.running.acquire().await;
+        self.element.file_state(
+            &self.path,
+            self.was,
+            "being written",
+            &format!("COPY from {}", shown(&self.source)),
+        );
+        let also: Vec<_> = self
+            .asked
+            .expected
+            .iter()
+            .map(|sum| sum.algorithm)
+            .collect();
+        let mut arrival = self
+            .area
+            .begin(&self.path, &also)
+            .map_err(|error| error.to_string())?;
+        let outcome = match self.fetch(&mut arrival, size).await {
+            Ok(claims) => self.keep(arrival, &claims).await,
+            Err(why) => {
+                if self.element.dialect.tpc.partial == Partial::Left {
+                    self.leave(arrival).await;
+                }
+                Err(why)
+            }
+        };
+        if let Err(why) = &outcome {
+            self.element
+                .file_state(&self.path, "being written", self.was, why);
+        }
+        outcome
+    }
+
+    /// Brings the bytes; gives back the digests the source claims.
+    async fn fetch(
+        &self,
+        arrival: &mut Arrival,
+        mut size: Option<u64>,
+    ) -> Result<Vec<Checksum>, String> {
+        if matches!(
+            self.element.dialect.tpc.prehead,
+            Prehead::Inside | Prehead::Ignored
+        ) {
+            let found = self.head(&[]).await?;
+            if found.status().is_success() {
+                size = length(&found);
+            } else if self.element.dialect.tpc.prehead == Prehead::Inside {
+                return Err(format!("rejected HEAD: {}", reason(found.status())));
+            }
+        }
+        if let Some(size) = size {
+            self.area
+                .fits(size)
+                .map_err(|error| format!("507 Insufficient Storage: {error}"))?;
+        }
+        if let Some(size) = size.filter(|size| self.asked.streams > 1 && *size > streams::PIECE) {
+            return streams::fetch(self, arrival, size, self.asked.streams).await;
+        }
+        let mut more = vec![(HeaderName::from_static("want-digest"), "adler32".to_owned())];
+        if !self.asked.expected.is_empty() {
+            more.push((
+                HeaderName::from_static("want-repr-digest"),
+                "adler=5".to_owned(),
+            ));
+        }
+        let found = self
+            .remote()
+            .send(Method::GET, &more, || Ok(Body::empty()))
+            .await?;
+        if found.status().as_u16() != 200 {
+            return Err(format!("rejected GET: {}", reason(found.status())));
+        }
+        let claims = claims(&found);
+        let announced = length(&found);
+        if let (Some(head), Some(get)) = (size, announced) {
+            if head != get {
+                return Err(format!("the source has {get} bytes now, it had {head}"));
+            }
+        }
+        if let Some(size) = announced {
+            self.area
+                .fits(size)
+                .map_err(|error| format!("507 Insufficient Storage: {error}"))?;
+        }
+        self.drain(found.into_body(), arrival).await?;
+        match announced.or(size) {
+            Some(size) if size != arrival.bytes() => Err(format!(
+                "the source ended after {} of {size} bytes",
+                arrival.bytes()
+            )),
+            _ => Ok(claims),
+        }
+    }
+
+    async fn drain(&self, mut body: Body, arrival: &mut Arrival) -> Result<(), String> {
+        let stall = self.element.copier.stall;
+        let clock = self.element.actor.clock();
+        loop {
+            let Some(frame) = Clock::within_real(stall, body.frame()).await else {
+                return Err(format!(
+                    "timeout on GET: no bytes have been received from the source in {} seconds",
+                    stall.as_secs()
+                ));
+            };
+            let Some(frame) = frame else { return Ok(()) };
+            let frame = frame.map_err(|error| {
+                format!(
+                    "the source broke off after {} bytes: {error}",
+                    arrival.bytes()
+                )
+            })?;
+            if let Ok(bytes) = frame.into_data() {
+                let length = bytes.len() as u64;
+                arrival.write(bytes).await.map_err(|error| told(&error))?;
+                self.progress.add(length, clock.seconds());
+            }
+        }
+    }
+
+    /// Compares and puts in place.
+    async fn keep(&self, arrival: Arrival, claims: &[Checksum]) -> Result<(), String> {
+        let complete = arrival.complete().await.map_err(|error| told(&error))?;
+        let mut compared = agree(&complete.sums, claims)?;
+        compared |= agree(&complete.sums, &self.asked.expected)?;
+        if !compared
+            && self
+                .asked
+                .require_checksum
+                .unwrap_or(self.element.copier.require_checksum)
+        {
+            let found = self
+                .head(&[(HeaderName::from_static("want-digest"), "adler32".to_owned())])
+                .await?;
+            if !agree(&complete.sums, &self::claims(&found))? {
+                return Err("no checksum in HEAD response".into());
+            }
+        }
+        let now = self.element.actor.clock().millis();
+        let (file, _) = complete
+            .commit(self.parents, now)
+            .map_err(|error| error.to_string())?;
+        let sum = file.sums.first().map(Checksum::digest).unwrap_or_default();
+        self.element.file_state(
+            &self.path,
+            "being written",
+            "available",
+            &format!("{} bytes, {sum}", file.size),
+        );
+        if let Some(tape) = &self.element.tape {
+            tape.written(&self.element.actor, &self.area, &self.path, &file);
+        }
+        Ok(())
+    }
+
+    /// Some servers leave what has arrived (storage page §2.7).
+    async fn leave(&self, arrival: Arrival) {
+        if let Ok(mut complete) = arrival.complete().await {
+            complete.sums.clear();
+            let _gone = complete.commit(self.parents, self.element.actor.clock().millis());
+        }
+    }
+}
+
+fn told(error: &crate::backend::StoreError) -> String {
+    match error {
+        crate::backend::StoreError::Full(_) => format!("507 Insufficient Storage: {error}"),
+        _ => error.to_string(),
+    }
+}
+
+/// The digests an answer carries.
+pub(super) fn claims(found: &Response<Body>) -> Vec<Checksum> {
+    let text = |name: HeaderName| {
+        found
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut claims = parse_digest(&text(HeaderName::from_static("digest")));
+    claims.extend(parse_repr_digest(&text(HeaderName::from_static(
+        "repr-digest",
+    ))));
+    claims
+}
+
+/// Whether anything could be compared; the error is a difference.
+pub(super) fn agree(ours: &[Checksum], claims: &[Checksum]) -> Result<bool, String> {
+    let mut compared = false;
+    for claim in claims {
+        if let Some(own) = ours.iter().find(|sum| sum.algorithm == claim.algorithm) {
+            if own != claim {
+                let name = own.algorithm.name();
+                return Err(format!(
+                    "checksum mismatch: {name} remote={} local={}",
+                    claim.value(),
+                    own.value()
+                ));
+            }
+            compared = true;
+        }
+    }
+    Ok(compared)
+}

@@ -1,0 +1,222 @@
+//! The active side of a push: PUT, then ask what arrived (storage page §2.5, §2.8).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderName, Method, header};
+use http_body::{Frame, SizeHint};
+use url::Url;
+
+use super::guard;
+use super::pull::{agree, claims};
+use super::remote::{Remote, length, reason, shown};
+use super::report::{Progress, report};
+use super::request::CopyRequest;
+use crate::answer::{self, Answer};
+use crate::area::Area;
+use crate::backend::ContentBody;
+use crate::checksum::{Algorithm, Checksum};
+use crate::dialect::{Doing, VerifyPush};
+use crate::element::Element;
+use crate::faults::Reporting;
+use crate::methods::Call;
+use crate::namespace::{Entry, FileMeta, Locality};
+use crate::path::CleanPath;
+
+struct Push {
+    element: Arc<Element>,
+    area: Arc<Area>,
+    path: CleanPath,
+    file: FileMeta,
+    destination: Url,
+    asked: CopyRequest,
+    progress: Arc<Progress>,
+}
+
+/// COPY with `Destination`.
+pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> Answer {
+    let element = call.element.clone();
+    let pass = match element.door.admit(&call, Doing::Read).await {
+        Ok(pass) => pass,
+        Err(refused) => return refused,
+    };
+    let area = element.area(&pass).clone();
+    let file = match area.get(&call.path) {
+        Some(Entry::File(file)) => file,
+        Some(Entry::Directory(_)) => return answer::text(400, "not a file"),
+        None if area.is_arriving(&call.path) => {
+            return answer::text(409, "the file is being written");
+        }
+        None => return answer::text(404, "no such file or directory"),
+    };
+    if element.is_here(&destination) && destination.path() == call.path.href() {
+        return answer::text(403, "source and destination are the same file");
+    }
+    if let Err(why) = guard::check(&element, &destination).await {
+        return answer::text(403, &why);
+    }
+    let push = Push {
+        element: element.clone(),
+        area,
+        path: call.path.clone(),
+        file,
+        destination,
+        asked,
+        progress: Arc::default(),
+    };
+    let progress = push.progress.clone();
+    report(
+        &element,
+        progress,
+        Reporting::new(call.fault()),
+        async move { push.run().await },
+    )
+}
+
+impl Push {
+    fn remote(&self) -> Remote<'_> {
+        Remote {
+            element: &self.element,
+            url: self.destination.clone(),
+            headers: &self.asked.headers,
+            progress: &self.progress,
+        }
+    }
+
+    async fn run(self) -> Result<(), String> {
+        let _running = self.element.copier.running.acquire().await;
+        if self.file.locality == Locality::Tape {
+            return Err("file not online".into());
+        }
+        self.element.actor.note(format!(
+            "{} is sent to {}",
+            self.path.as_str(),
+            shown(&self.destination)
+        ));
+        let mut existed = false;
+        if self.asked.overwrite == Some(false) {
+            let found = self
+                .remote()
+                .send(Method::HEAD, &[], || Ok(Body::empty()))
+                .await?;
+            match found.status().as_u16() {
+                404 => {}
+                200..=299 => return Err("Remote file exists and overwrite is false".into()),
+                _ => {
+                    return Err(format!(
+                        "Error checking if remote file exists: {}",
+                        reason(found.status())
+                    ));
+                }
+            }
+        } else {
+            existed = true;
+        }
+        let mut more = vec![(header::CONTENT_LENGTH, self.file.size.to_string())];
+        for sum in &self.asked.expected {
+            more.push((HeaderName::from_static("repr-digest"), sum.repr_digest()));
+        }
+        let make = || {
+            let source = self
+                .area
+                .open(&self.path, &self.file)
+                .map_err(|error| error.to_string())?;
+            let body = source.body(0, self.file.size);
+            Ok(Body::new(Counted {
+                body,
+                element: self.element.clone(),
+                progress: self.progress.clone(),
+            }))
+        };
+        let found = self.remote().send(Method::PUT, &more, make).await?;
+        if !matches!(found.status().as_u16(), 200 | 201 | 204 | 205) {
+            return Err(format!("rejected PUT: {}", reason(found.status())));
+        }
+        let cleanup = self.element.dialect.tpc.verify_push == VerifyPush::HeadAndDelete
+            || (self.element.config.copies.push_cleanup && !existed);
+        let verified = self.verify().await;
+        if verified.is_err() && cleanup {
+            let _gone = self
+                .remote()
+                .send(Method::DELETE, &[], || Ok(Body::empty()))
+                .await;
+        }
+        verified
+    }
+
+    async fn verify(&self) -> Result<(), String> {
+        if self.element.dialect.tpc.verify_push == VerifyPush::None {
+            return Ok(());
+        }
+        let required = self
+            .asked
+            .require_checksum
+            .unwrap_or(self.element.copier.require_checksum);
+        let want = [(HeaderName::from_static("want-digest"), "adler32".to_owned())];
+        let found = self
+            .remote()
+            .send(Method::HEAD, &want, || Ok(Body::empty()))
+            .await?;
+        if !found.status().is_success() {
+            return match required {
+                true => Err(format!("rejected HEAD: {}", reason(found.status()))),
+                false => Ok(()),
+            };
+        }
+        if let Some(size) = length(&found) {
+            if size != self.file.size {
+                return Err(format!(
+                    "verification failed: HEAD Content-Length ({size}) does not match file size ({})",
+                    self.file.size
+                ));
+            }
+        }
+        let ours: Vec<Checksum> = self
+            .area
+            .checksum(&self.path, &self.file, Algorithm::Adler32)
+            .await
+            .into_iter()
+            .collect();
+        match agree(&ours, &claims(&found))? {
+            false if required => Err("no checksum in HEAD response".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Content on its way out, counted as the connection takes it.
+struct Counted {
+    body: ContentBody,
+    element: Arc<Element>,
+    progress: Arc<Progress>,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.progress
+                .add(length, self.element.actor.clock().seconds());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,131 @@
+//! Asking the other side: headers of the copy, redirects, time bounds.
+
+use axum::body::Body;
+use carnet_stage::{Client, Clock};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use url::Url;
+
+use super::guard;
+use super::redirect::{self, MOST, Rules};
+use super::report::Progress;
+use crate::element::Element;
+use crate::faults;
+
+/// How long the other side may take for the head of its answer.
+const FIRST_BYTE: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// The other side of a copy.
+pub(super) struct Remote<'a> {
+    pub(super) element: &'a Element,
+    pub(super) url: Url,
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
+    pub(super) progress: &'a Progress,
+}
+
+/// Status and reason as failures name them: `404 Not Found`.
+pub(super) fn reason(status: StatusCode) -> String {
+    format!(
+        "{} {}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or("Unknown")
+    )
+}
+
+impl Remote<'_> {
+    /// Sends a request and follows redirects. `body` is made anew for every hop.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        more: &[(HeaderName, String)],
+        body: impl Fn() -> Result<Body, String>,
+    ) -> Result<Response<Body>, String> {
+        let copies = &self.element.config.copies;
+        let rules = Rules {
+            allow_downgrade: copies.allow_downgrade,
+            trusted: copies.trusted_redirects.clone(),
+        };
+        let mut url = self.url.clone();
+        let mut headers = self.headers.to_vec();
+        let client = self.element.actor.client().http1();
+        for _ in 0..=MOST {
+            guard::check(self.element, &url).await?;
+            let mut request = Request::builder().method(method.clone()).uri(url.as_str());
+            if let Some(fields) = request.headers_mut() {
+                let agent = self.element.dialect.tpc.user_agent;
+                fields.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+                fields.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+                for (name, value) in more {
+                    if let Ok(value) = HeaderValue::from_str(value) {
+                        fields.insert(name.clone(), value);
+                    }
+                }
+                let mut seen = Vec::new();
+                for (name, value) in &headers {
+                    if seen.contains(&name) {
+                        fields.append(name.clone(), value.clone());
+                    } else {
+                        fields.insert(name.clone(), value.clone());
+                        seen.push(name);
+                    }
+                }
+            }
+            let request = request
+                .body(body()?)
+                .map_err(|_| format!("{} is no address for a request", shown(&url)))?;
+            let sent = faults::leaving(
+                self.element,
+                method.as_str(),
+                url.path(),
+                client.send(request),
+            );
+            let found = match Clock::within_real(FIRST_BYTE, sent).await {
+                Some(Ok(found)) => found,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => {
+                    return Err(format!(
+                        "{method}: no answer within {} s",
+                        FIRST_BYTE.as_secs()
+                    ));
+                }
+            };
+            if let Some(address) = Client::remote_addr(&found) {
+                self.progress.connected(address);
+            }
+            if !matches!(found.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(found);
+            }
+            let Some(location) = found
+                .headers()
+                .get(header::LOCATION)
+                .and_then(|value| value.to_str().ok())
+            else {
+                return Err(format!(
+                    "rejected {method}: {} without Location",
+                    reason(found.status())
+                ));
+            };
+            let next = redirect::target(&url, location, &rules)?;
+            headers = redirect::headers(&headers, &url, &next, &rules);
+            url = next;
+        }
+        Err(format!("{method}: more than {MOST} redirects"))
+    }
+}
+
+/// A URL without its query, which may hold a ticket.
+pub(super) fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.to_string()
+}
+
+/// `Content-Length` of an answer.
+pub(super) fn length(found: &Response<Body>) -> Option<u64> {
+    found
+        .headers()
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}

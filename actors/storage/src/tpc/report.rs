@@ -1,0 +1,154 @@
+//! The answer to a COPY while it runs: markers at their times, the last line always, and an eye on
+//! whether the client is still there (storage page §2.2, §2.6).
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use http_body::Frame;
+use tokio::sync::mpsc;
+
+use super::markers::{self, Marker};
+use crate::answer::{self, Answer};
+use crate::dialect::OnDisconnect;
+use crate::element::Element;
+use crate::faults::Reporting;
+
+/// How far a copy has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    bytes: AtomicU64,
+    started: AtomicI64,
+    moved: AtomicI64,
+    connections: Mutex<Vec<String>>,
+}
+
+impl Progress {
+    /// More bytes are written or sent.
+    pub(super) fn add(&self, bytes: u64, now: i64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.moved.store(now, Ordering::Relaxed);
+    }
+
+    /// A connection to the other side is in use.
+    pub(super) fn connected(&self, address: SocketAddr) {
+        let name = format!("tcp:{address}");
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !connections.contains(&name) {
+            connections.push(name);
+        }
+    }
+
+    fn marker(&self, element: &Element, reporting: &Reporting) -> Bytes {
+        let connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let marker = Marker {
+            timestamp: element.actor.clock().seconds(),
+            started: self.started.load(Ordering::Relaxed),
+            moved: self.moved.load(Ordering::Relaxed),
+            bytes: reporting.bytes(self.bytes.load(Ordering::Relaxed)),
+            connections: if reporting.hides_connections() {
+                &[]
+            } else {
+                &connections
+            },
+        };
+        Bytes::from(marker.text(element.dialect.tpc.style))
+    }
+}
+
+/// Runs a copy in the background and answers with its report.
+pub(super) fn report(
+    element: &Arc<Element>,
+    progress: Arc<Progress>,
+    reporting: Reporting,
+    work: impl Future<Output = Result<(), String>> + Send + 'static,
+) -> Answer {
+    let (lines, report) = mpsc::channel::<Bytes>(32);
+    let tpc = &element.dialect.tpc;
+    let now = element.actor.clock().seconds();
+    progress.started.store(now, Ordering::Relaxed);
+    progress.moved.store(now, Ordering::Relaxed);
+    let owner = element.clone();
+    let task = async move {
+        let element = owner;
+        let tpc = &element.dialect.tpc;
+        let copier = &element.copier;
+        tokio::pin!(work);
+        let mut wait = copier.first_marker;
+        if wait.is_zero() && !reporting.silent() {
+            let _full_or_gone = lines.try_send(progress.marker(&element, &reporting));
+            wait = copier.period;
+        }
+        let mut watched = true;
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => break outcome,
+                () = lines.closed(), if watched => {
+                    if copier.on_disconnect == OnDisconnect::Cancel {
+                        element.actor.note("the client of a COPY went away: the copy is cancelled");
+                        return;
+                    }
+                    watched = false;
+                }
+                () = element.actor.clock().sleep(wait) => {
+                    wait = copier.period;
+                    if !reporting.silent() {
+                        let _full_or_gone = lines.try_send(progress.marker(&element, &reporting));
+                    }
+                }
+            }
+        };
+        let mut last = Vec::new();
+        if tpc.last_marker && outcome.is_ok() && !reporting.silent() {
+            last.extend_from_slice(&progress.marker(&element, &reporting));
+        }
+        let line = match &outcome {
+            Ok(()) => markers::success(tpc),
+            Err(why) => markers::failure(tpc, why),
+        };
+        last.extend_from_slice(reporting.last_line(line).as_bytes());
+        if !last.is_empty() {
+            let _gone = lines.send(Bytes::from(last)).await;
+        }
+    };
+    element.actor.spawn(task);
+    let mut found = answer::empty(tpc.status);
+    if let Some(kind) = tpc.content_type {
+        found
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    *found.body_mut() = Body::new(Report { lines: report });
+    found
+}
+
+struct Report {
+    lines: mpsc::Receiver<Bytes>,
+}
+
+impl http_body::Body for Report {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.lines
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
