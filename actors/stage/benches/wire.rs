@@ -79,14 +79,14 @@ fn wire(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         let http1 = fts.client().http1();
         group.bench_function("small, HTTP/2", |b| {
-            b.to_async(&runtime).iter(|| get(fts.client(), "/small"))
+            b.to_async(&runtime).iter(|| get(fts.client(), "/small"));
         });
         group.bench_function("small, HTTP/1.1", |b| {
-            b.to_async(&runtime).iter(|| get(&http1, "/small"))
+            b.to_async(&runtime).iter(|| get(&http1, "/small"));
         });
         group.throughput(Throughput::Bytes(LARGE)).sample_size(10);
         group.bench_function("256 MiB, HTTP/1.1", |b| {
-            b.to_async(&runtime).iter(|| get(&http1, "/large"))
+            b.to_async(&runtime).iter(|| get(&http1, "/large"));
         });
         group.finish();
     }

@@ -200,7 +200,7 @@ impl Actor {
         self.record(Event::Judged(Box::new(Judged {
             by: self.name().to_owned(),
             jti: jti.map(str::to_owned),
-            demand: verdict.demand.to_string(),
+            demand: verdict.demand.clone(),
             granted: verdict.granted,
             checks,
             hint: verdict

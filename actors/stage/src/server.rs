@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -22,6 +23,7 @@ use crate::body::Body;
 use crate::cause::with_cause;
 use crate::client::JOIN_HEADER;
 use crate::clock::Clock;
+use crate::connector::READ_BUFFER;
 use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::journal::Journal;
@@ -90,7 +92,10 @@ impl Server {
     async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
         let _best_effort = tcp.set_nodelay(true);
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
-        let handshake = Clock::within_real(self.options.handshake_within, acceptor.accept(tcp));
+        let handshake = Clock::within_real(
+            self.options.handshake_within,
+            acceptor.accept(BufReader::with_capacity(READ_BUFFER, tcp)),
+        );
         let mut stop = self.stop.clone();
         let tls = tokio::select! {
             done = handshake => match done { Some(Ok(tls)) => tls, _ => return },
