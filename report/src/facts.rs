@@ -1,6 +1,7 @@
 //! Small readings of a recorded exchange that several views need.
 
-use carnet_stage::{BodyRecord, Exchange};
+use crate::words;
+use carnet_stage::{BodyRecord, Exchange, Issued};
 use serde_json::Value;
 
 /// The path of an absolute URL, without query; the text itself when it is no absolute URL.
@@ -55,6 +56,22 @@ pub(crate) fn json(body: &BodyRecord) -> Option<Value> {
         serde_json::from_str(text).ok()
     } else {
         None
+    }
+}
+
+/// What a token is good for: `for https://fts.example, scope fts:submit-transfer, groups /wlcg`.
+pub(crate) fn rights(token: &Issued) -> String {
+    let audience = (!token.aud.is_empty()).then(|| format!("for {}", words::list(&token.aud)));
+    let scope = (!token.scope.is_empty()).then(|| format!("scope {}", token.scope));
+    let groups = token.groups.as_ref().filter(|groups| !groups.is_empty());
+    let groups = groups.map(|groups| format!("groups {}", groups.join(" ")));
+    let parts: Vec<String> = audience.into_iter().chain(scope).chain(groups).collect();
+    if parts.is_empty() && token.kind == "refresh" {
+        "for fresh access tokens".to_owned()
+    } else if parts.is_empty() {
+        "good for nothing in particular".to_owned()
+    } else {
+        parts.join(", ")
     }
 }
 

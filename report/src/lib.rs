@@ -3,13 +3,18 @@
 //! Every view is a pure function of records; nothing here prints, reads a clock or knows a file.
 //! Foreign text never reaches a terminal unwashed ([`text::clean`]), tokens never appear ([`mask::hide`]).
 
+pub mod curl;
 mod facts;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod lineage;
 pub mod mask;
+pub mod mermaid;
 pub mod narration;
 pub mod outcome;
 pub mod palette;
+pub mod suite;
 pub mod text;
 pub mod why;
 pub mod words;
@@ -17,3 +22,4 @@ pub mod words;
 pub use narration::{Level, Narrator, Options};
 pub use outcome::{Copied, Outcome, Tally};
 pub use palette::Palette;
+pub use suite::Played;

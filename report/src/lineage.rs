@@ -1,6 +1,7 @@
 //! Which token came from which, and what was narrowed or widened on the way.
 
 use crate::{facts, words};
+use carnet_profile::scope::ScopeItem;
 use carnet_stage::{Event, Issued, Record, Seq};
 use std::collections::BTreeMap;
 
@@ -191,11 +192,8 @@ fn scope(parent: &Issued, child: &Issued) -> Aspect {
 
 /// Whether one of these scopes contains the other one, path included: `storage.read:/` holds `storage.read:/a`.
 fn scope_covered(all: &[String], one: &String) -> bool {
-    all.iter().any(|other| other == one || covers(other, one))
-}
-
-fn covers(_wide: &str, _narrow: &str) -> bool {
-    false
+    all.iter()
+        .any(|other| other == one || ScopeItem::parse(other).covers(&ScopeItem::parse(one)))
 }
 
 fn groups(parent: &Issued, child: &Issued) -> Option<Aspect> {
@@ -259,12 +257,9 @@ fn lifetime(parent: &Issued, child: &Issued) -> Option<Aspect> {
         words::span_seconds(child_end.saturating_sub(child.iat))
     );
     let detail = match later {
-        0 => format!("{span}ends with its parent"),
-        1.. => format!("{span}ends {} after its parent", words::span_seconds(later)),
-        _ => format!(
-            "{span}ends {} before its parent",
-            words::span_seconds(later)
-        ),
+        0 => format!("{span}ends with it"),
+        1.. => format!("{span}ends {} after it", words::span_seconds(later)),
+        _ => format!("{span}ends {} before it", words::span_seconds(later)),
     };
     Some(Aspect {
         name: "lifetime",

@@ -19,15 +19,12 @@ pub fn hide(text: &str) -> String {
     while let Some(at) = rest.find("eyJ") {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        match jws_length(from) {
-            Some(length) => {
-                out.push_str("eyJ…");
-                rest = &from[length..];
-            }
-            None => {
-                out.push_str("eyJ");
-                rest = &from[3..];
-            }
+        if let Some(length) = jws_length(from) {
+            out.push_str("eyJ…");
+            rest = &from[length..];
+        } else {
+            out.push_str("eyJ");
+            rest = &from[3..];
         }
     }
     out.push_str(rest);

@@ -50,6 +50,8 @@ pub struct Tally {
     pub held: usize,
     /// Expectations that did not.
     pub broken: usize,
+    /// Their labels, or their text when they have none.
+    pub broken_labels: Vec<String>,
     /// The participants seen in exchanges.
     pub participants: BTreeSet<String>,
 }
@@ -73,7 +75,15 @@ impl Tally {
             Event::Judged(_) => self.refused += 1,
             Event::Fault(_) => self.faults += 1,
             Event::Expect(expect) if expect.held => self.held += 1,
-            Event::Expect(_) => self.broken += 1,
+            Event::Expect(expect) => {
+                self.broken += 1;
+                self.broken_labels.push(
+                    expect
+                        .label
+                        .clone()
+                        .unwrap_or_else(|| expect.expectation.clone()),
+                );
+            }
             Event::Step(_) | Event::State(_) | Event::Note(_) => {}
         }
     }

@@ -12,15 +12,21 @@ pub fn clean(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             ch if ch.is_control() && (ch as u32) < 0x100 => {
-                out.push_str(&format!("\\x{:02x}", ch as u32));
+                hex(&mut out, ch);
             }
             ch if ch.is_control() || is_invisible(ch) => {
-                out.push_str(&format!("\\u{{{:x}}}", ch as u32));
+                out.extend(ch.escape_unicode());
             }
             ch => out.push(ch),
         }
     }
     out
+}
+
+/// `\x1b`, two digits.
+fn hex(out: &mut String, ch: char) {
+    let digit = |value: u32| char::from_digit(value & 0xf, 16).unwrap_or('?');
+    out.extend(['\\', 'x', digit(ch as u32 >> 4), digit(ch as u32)]);
 }
 
 /// Characters that draw nothing, or turn the direction of what follows.

@@ -304,7 +304,7 @@ fn refusal(exchange: &Exchange) -> Option<String> {
         }
     }
     if let Some(challenge) = exchange.response_header("www-authenticate") {
-        return Some(challenge.to_owned());
+        return Some(challenge_words(challenge));
     }
     let first = exchange
         .response_body
@@ -314,4 +314,138 @@ fn refusal(exchange: &Exchange) -> Option<String> {
         .map(str::trim)
         .find(|line| !line.is_empty())?;
     (!first.starts_with('<')).then(|| first.to_owned())
+}
+
+/// `invalid_token: expired` of a Bearer challenge (RFC 6750 §3); the challenge itself when it says no more.
+fn challenge_words(challenge: &str) -> String {
+    let parameter = |name: &str| {
+        let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
+        rest.split('"').next().filter(|value| !value.is_empty())
+    };
+    match (parameter("error"), parameter("error_description")) {
+        (Some(error), Some(description)) => format!("{error}: {description}"),
+        _ => challenge.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(method: &str, url: &str, body: &str) -> Exchange {
+        let mut exchange = Exchange {
+            method: method.into(),
+            url: url.into(),
+            to: "se2".into(),
+            ..Exchange::default()
+        };
+        exchange.request_body.text = Some(body.into());
+        exchange
+    }
+
+    #[test]
+    fn what_a_request_is_for() {
+        let token = "https://iam.example/token";
+        for (method, url, body, why) in [
+            (
+                "POST",
+                token,
+                "grant_type=client_credentials&scope=fts",
+                "asks for a token in its own name: scope fts",
+            ),
+            (
+                "POST",
+                token,
+                "grant_type=refresh_token&refresh_token=…",
+                "asks for a fresh access token with its refresh token",
+            ),
+            (
+                "POST",
+                token,
+                "grant_type=authorization_code&code=…&code_verifier=…",
+                "turns the authorization code into tokens, with the PKCE proof",
+            ),
+            (
+                "GET",
+                "https://iam.example/authorize?scope=openid&state=x",
+                "",
+                "sends the person's browser to log in and to consent: scope openid",
+            ),
+            (
+                "GET",
+                "https://rucio.example/auth/userpass",
+                "",
+                "logs in with a user name and a password",
+            ),
+            (
+                "GET",
+                "https://fts.example/jobs/1",
+                "",
+                "asks how the job is doing",
+            ),
+            ("PROPFIND", "https://se2.example/a", "", "looks at /a"),
+            (
+                "COPY",
+                "https://se2.example/a",
+                "",
+                "tells se2 to copy, but not from where or to where",
+            ),
+        ] {
+            assert_eq!(
+                purpose(&exchange(method, url, body)).as_deref(),
+                Some(why),
+                "{method} {url}"
+            );
+        }
+        assert_eq!(purpose(&exchange("BREW", "https://pot.example/", "")), None);
+    }
+
+    #[test]
+    fn what_an_answer_says() {
+        for (status, challenge, body, says) in [
+            (
+                403,
+                None,
+                r#"{"error":"access_denied","error_description":"No policy"}"#,
+                Some("access_denied: No policy"),
+            ),
+            (
+                404,
+                None,
+                r#"{"ExceptionClass":"RuleNotFound","ExceptionMessage":"No rule"}"#,
+                Some("RuleNotFound: No rule"),
+            ),
+            (
+                403,
+                None,
+                r#"{"status":"403 Forbidden","message":"Not enough"}"#,
+                Some("403 Forbidden: Not enough"),
+            ),
+            (
+                401,
+                Some(r#"Bearer error="invalid_token", error_description="expired""#),
+                "",
+                Some("invalid_token: expired"),
+            ),
+            (
+                401,
+                Some(r#"Bearer realm="se2""#),
+                "",
+                Some(r#"Bearer realm="se2""#),
+            ),
+            (500, None, "<html>", None),
+            (500, None, "\nout of order\n", Some("out of order")),
+            (200, None, "fine", None),
+        ] {
+            let mut answered = Exchange {
+                status,
+                ..exchange("GET", "https://se2.example/a", "")
+            };
+            answered.response_body.text = Some(body.into());
+            answered
+                .response_headers
+                .extend(challenge.map(|value| ("WWW-Authenticate".to_owned(), value.to_owned())));
+            assert_eq!(answer(&answered).as_deref(), says, "{status} {body}");
+        }
+    }
 }

@@ -81,20 +81,7 @@ pub(super) fn tell(
 fn introduce(sheet: &mut Sheet, token: &Issued) {
     let palette = sheet.palette();
     let name = sheet.paint(palette.token, &short_jti(&token.jti));
-    let audience = if token.aud.is_empty() {
-        "for nobody in particular".to_owned()
-    } else {
-        format!("for {}", words::list(&token.aud))
-    };
-    let mut rights = if token.scope.is_empty() {
-        "no scope".to_owned()
-    } else {
-        format!("scope {}", token.scope)
-    };
-    if let Some(groups) = token.groups.as_ref().filter(|groups| !groups.is_empty()) {
-        rights.push_str(&format!(", groups {}", groups.join(" ")));
-    }
-    let text = sheet.safe(&format!("{}'s, {audience}, {rights}", token.sub));
+    let text = sheet.safe(&format!("{}'s, {}", token.sub, facts::rights(token)));
     sheet.sub(format_args!("{name} is {text}"));
 }
 

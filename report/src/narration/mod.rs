@@ -10,11 +10,14 @@ use crate::{
     lineage::Lineage,
     outcome::{Outcome, Tally},
     palette::{Painted, Palette},
-    why,
+    why, words,
 };
 use carnet_stage::{Event, Exchange, Record, Seq};
 use sheet::Sheet;
+
 use std::collections::{BTreeMap, BTreeSet};
+pub(crate) use summary::copied_words;
+pub(crate) use token::times;
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -65,6 +68,7 @@ pub struct Narrator {
     polls_left_out: usize,
     introduced: BTreeSet<(String, String)>,
     section: Section,
+    last_second: Option<i64>,
 }
 
 /// Key and discovery fetches that wait to be told in one line.
@@ -74,6 +78,9 @@ struct Background {
     to: String,
     what: Vec<&'static str>,
 }
+
+/// Seconds between two records that are worth a line.
+const JUMP: i64 = 30;
 
 /// What was told last, as far as blank lines depend on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,6 +103,7 @@ impl Narrator {
             polls_left_out: 0,
             introduced: BTreeSet::new(),
             section: Section::Start,
+            last_second: None,
         }
     }
 
@@ -136,6 +144,7 @@ impl Narrator {
         }
         let mut out = self.told_background();
         let mut sheet = self.sheet();
+        self.tell_time(&mut sheet, record);
         sheet.at_depth(depth);
         let section = if matches!(record.event, Event::Expect(_)) {
             Section::Expectations
@@ -197,6 +206,23 @@ impl Narrator {
         };
         self.depths.insert(record.seq, depth);
         depth
+    }
+
+    /// Says what the clock reads when the scenario moved it.
+    fn tell_time(&mut self, sheet: &mut Sheet, record: &Record) {
+        let now = record.at.as_second();
+        let before = self.last_second.replace(now).unwrap_or(now);
+        let jump = now.saturating_sub(before);
+        if jump >= JUMP {
+            let text = format!(
+                "({} later, the clock reads {})",
+                words::span_seconds(jump),
+                words::clock_time(now)
+            );
+            let text = sheet.paint(sheet.palette().warn, &text);
+            sheet.at_depth(1);
+            sheet.line(text);
+        }
     }
 
     fn tell(&self, sheet: &mut Sheet, record: &Record, new: Option<&str>) {
@@ -294,7 +320,7 @@ impl Narrator {
             "{} → {}  fetches {}",
             waiting.from,
             waiting.to,
-            crate::words::list(&waiting.what)
+            words::list(&waiting.what)
         );
         let safe = sheet.safe(&text);
         let text = Painted(sheet.palette().faint, &safe).to_string();

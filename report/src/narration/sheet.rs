@@ -55,6 +55,12 @@ impl Sheet {
         self.out.push('\n');
     }
 
+    /// One line as it is.
+    pub(crate) fn raw(&mut self, line: &str) {
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
     /// One line, folded with four more columns of indentation.
     pub(crate) fn line(&mut self, line: impl Display) {
         self.inner(0, 4, &line.to_string());

@@ -3,7 +3,8 @@
 use super::sheet::Sheet;
 use crate::{
     outcome::{Copied, Outcome, Tally},
-    words,
+    palette::Painted,
+    text, words,
 };
 
 pub(super) fn whole(sheet: &mut Sheet, outcome: &Outcome, tally: &Tally, polls: usize) {
@@ -19,7 +20,7 @@ pub(super) fn whole(sheet: &mut Sheet, outcome: &Outcome, tally: &Tally, polls: 
     let polls = if polls == 0 {
         String::new()
     } else {
-        format!(" ({polls} more polls not shown)")
+        format!(" ({} not shown)", words::count(polls, "repeated poll"))
     };
     let counted = format!(
         "{} between {}{polls}, {} issued, {} ({} refused)",
@@ -53,14 +54,10 @@ pub(super) fn whole(sheet: &mut Sheet, outcome: &Outcome, tally: &Tally, polls: 
     line(sheet, outcome, tally);
 }
 
-/// `ok      delegated-identity: 16 of 16 expectations held, 24 exchanges, 4 tokens, 83 ms`.
+/// `ok     delegated-identity: 16 of 16 expectations held, 24 exchanges, 4 tokens, 83 ms`, on one line.
 pub(super) fn line(sheet: &mut Sheet, outcome: &Outcome, tally: &Tally) {
     let palette = sheet.palette();
-    let verdict = if outcome.passed(tally) {
-        sheet.paint(palette.good, "ok     ")
-    } else {
-        sheet.paint(palette.bad, "FAILED ")
-    };
+    sheet.at_depth(0);
     let all = tally.held + tally.broken;
     let text = format!(
         "{}: {} of {} held, {}, {}, {}",
@@ -71,14 +68,29 @@ pub(super) fn line(sheet: &mut Sheet, outcome: &Outcome, tally: &Tally) {
         words::count(tally.tokens, "token"),
         words::span_millis(outcome.millis),
     );
-    let text = sheet.safe(&text);
-    let failure = outcome
-        .failure
-        .as_deref()
-        .map(|why| format!("; {}", sheet.paint(palette.bad, why)))
-        .unwrap_or_default();
-    sheet.at_depth(0);
-    sheet.inner(0, 7, &format!("{verdict}{text}{failure}"));
+    let text = text::clip(&sheet.safe(&text), sheet.room(7));
+    let why = match (&outcome.failure, tally.broken_labels.as_slice()) {
+        (Some(failure), _) => format!("; {}", sheet.safe(failure)),
+        (None, []) => String::new(),
+        (None, labels) => format!("; not held: {}", sheet.safe(&labels.join(", "))),
+    };
+    let room = sheet.room(7).saturating_sub(text::columns(&text));
+    let why = if room < 2 {
+        String::new()
+    } else {
+        text::clip(&why, room)
+    };
+    let verdict = if outcome.passed(tally) {
+        ("ok     ", palette.good)
+    } else {
+        ("FAILED ", palette.bad)
+    };
+    let line = format!(
+        "{}{text}{}",
+        Painted(verdict.1, verdict.0),
+        Painted(palette.bad, &why)
+    );
+    sheet.raw(&line);
 }
 
 /// `64 MiB (67108864 bytes) of /example/file, adler32 348049b0: se1, se2, fts and rucio agree`.
