@@ -22,6 +22,9 @@ pub enum Instant {
     At(f64),
 }
 
+/// 2^63: no clock counts that far.
+const END_OF_TIME: f64 = 9_223_372_036_854_775_808.0;
+
 impl Claims {
     /// All members.
     pub fn members(&self) -> &Map<String, Value> {
@@ -129,7 +132,7 @@ impl Claims {
         match self.get(name) {
             None => Instant::Missing,
             Some(Value::Number(number)) => match number.as_f64() {
-                Some(at) if at >= 0.0 && at < 9_223_372_036_854_775_808.0 => Instant::At(at),
+                Some(at) if (0.0..END_OF_TIME).contains(&at) => Instant::At(at),
                 _ => Instant::Malformed,
             },
             Some(_) => Instant::Malformed,

@@ -11,6 +11,8 @@ pub mod keys;
 pub mod path;
 pub mod present;
 pub mod scope;
+pub mod testing;
+pub mod vectors;
 pub mod version;
 
 pub use claims::Claims;

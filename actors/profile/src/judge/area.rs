@@ -250,7 +250,8 @@ fn why_not(
     }
     let any = |fits: &dyn Fn(&ScopePath) -> bool| right.iter().any(|c| fits(&c.path));
     let same = |path: &ScopePath| path.as_str() == relative;
-    let cases: [(Diagnosis, &dyn Fn(&ScopePath) -> bool); 5] = [
+    type Fits<'f> = &'f dyn Fn(&ScopePath) -> bool;
+    let cases: [(Diagnosis, Fits<'_>); 5] = [
         (Diagnosis::DirOnly, &|path| {
             same(path) && path.directory_only()
         }),

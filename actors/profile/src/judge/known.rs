@@ -2,7 +2,7 @@
 //! such tokens once their signature has been verified.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -26,6 +26,7 @@ pub(super) struct Known {
     pub claims: Claims,
     pub scopes: Result<Scopes, ScopeError>,
     pub groups: Result<Vec<String>, GroupsError>,
+    pub group_twice: Option<String>,
     version: ProfileVersion,
 }
 
@@ -52,16 +53,24 @@ impl Known {
             Some(Value::String(text)) => Scopes::parse(text, version).map_err(ScopeError::Fault),
             Some(_) => Err(ScopeError::NotText),
         };
-        let groups = match claims.get("wlcg.groups") {
+        let groups: Result<Vec<String>, GroupsError> = match claims.get("wlcg.groups") {
             None => Ok(Vec::new()),
             Some(Value::Array(list)) => list.iter().map(group).collect(),
             Some(_) => Err(GroupsError::NotList),
         };
+        let group_twice = groups.as_ref().ok().and_then(|groups| {
+            let mut seen = HashSet::new();
+            groups
+                .iter()
+                .find(|group| !seen.insert(group.as_str()))
+                .cloned()
+        });
         Self {
             header: token.header.clone(),
             claims,
             scopes,
             groups,
+            group_twice,
             version,
         }
     }

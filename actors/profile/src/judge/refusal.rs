@@ -279,6 +279,10 @@ diagnoses! {
     RequestPath = "request_path",
     /// Groups that are no list of group names.
     BadGroups = "bad_groups",
+    /// A group that stands there twice.
+    GroupTwice = "group_twice",
+    /// The token's header brings a key along.
+    OwnKey = "own_key",
     /// A path outside the issuer's area.
     OutsideArea = "outside_area",
     /// A scope path that starts like the request's but ends within a name.

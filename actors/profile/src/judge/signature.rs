@@ -130,7 +130,7 @@ impl Court<'_> {
                 "the header brings its own key ({}): ignored",
                 own_keys.join(", ")
             );
-            self.note(Diagnosis::Ok, text);
+            self.note(Diagnosis::OwnKey, text);
         }
     }
 

@@ -360,13 +360,9 @@ impl Court<'_> {
                 if !groups.is_empty() {
                     self.held(NAME, "well formed", "well formed");
                 }
-                let twice = groups
-                    .iter()
-                    .enumerate()
-                    .find(|(i, g)| groups[..*i].contains(g));
-                if let Some((_, group)) = twice {
+                if let Some(group) = &known.group_twice {
                     self.note(
-                        Diagnosis::Ok,
+                        Diagnosis::GroupTwice,
                         format!("the group {group} stands there twice"),
                     );
                 }
