@@ -14,8 +14,10 @@ pub mod mermaid;
 pub mod narration;
 pub mod outcome;
 pub mod palette;
+mod sheet;
 pub mod suite;
 pub mod text;
+pub mod token;
 pub mod why;
 pub mod words;
 

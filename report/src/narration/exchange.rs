@@ -1,7 +1,7 @@
 //! One exchange in the narration: who spoke to whom, why, with which token, and what came back.
 
-use super::{Level, sheet::Sheet};
-use crate::{facts, mask::short_jti, text, why, words};
+use super::Level;
+use crate::{facts, mask::short_jti, sheet::Sheet, text, why, words};
 use carnet_stage::{BodyRecord, Exchange, Issued, Seq};
 
 /// Lines of a body that level verbose shows.

@@ -1,7 +1,6 @@
 //! The narration: what a trainer projects on a wall while the actors talk.
 
 mod exchange;
-mod sheet;
 mod summary;
 mod token;
 mod verdict;
@@ -10,14 +9,15 @@ use crate::{
     lineage::Lineage,
     outcome::{Outcome, Tally},
     palette::{Painted, Palette},
+    sheet::Sheet,
     why, words,
 };
 use carnet_stage::{Event, Exchange, Record, Seq};
-use sheet::Sheet;
 
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use summary::copied_words;
 pub(crate) use token::times;
+pub(crate) use verdict::check;
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -1,9 +1,9 @@
 //! The closing lines: what was proven, and how it ended.
 
-use super::sheet::Sheet;
 use crate::{
     outcome::{Copied, Outcome, Tally},
     palette::Painted,
+    sheet::Sheet,
     text, words,
 };
 

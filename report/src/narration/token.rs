@@ -1,10 +1,11 @@
 //! A token that was issued, shown as the seed documents show it, and compared with the one it came from.
 
-use super::{Level, sheet::Sheet};
+use super::Level;
 use crate::{
     json,
     lineage::{self, Lineage, Shift},
     mask::short_jti,
+    sheet::Sheet,
     words,
 };
 use carnet_stage::Issued;
@@ -88,12 +89,12 @@ pub(crate) fn times(iat: i64, nbf: Option<i64>, exp: Option<i64>) -> Vec<(&'stat
             "Expires",
             format!("{}, before it was issued", words::date_time(exp)),
         ),
-        Some(exp) if exp - iat < 86_400 => (
+        Some(exp) if exp.saturating_sub(iat) < 86_400 => (
             "Expires",
             format!(
                 "{}, so good for {}",
                 words::clock_time(exp),
-                words::span_seconds(exp - iat)
+                words::span_seconds(exp.saturating_sub(iat))
             ),
         ),
         Some(exp) => (
@@ -101,7 +102,7 @@ pub(crate) fn times(iat: i64, nbf: Option<i64>, exp: Option<i64>) -> Vec<(&'stat
             format!(
                 "{}, so good for {}",
                 words::date_time(exp),
-                words::span_seconds(exp - iat)
+                words::span_seconds(exp.saturating_sub(iat))
             ),
         ),
         None => ("Expires", "never".to_owned()),

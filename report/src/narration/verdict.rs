@@ -1,8 +1,8 @@
 //! Verdicts and expectations in the narration.
 
-use super::{Level, sheet::Sheet};
-use crate::{mask::short_jti, words};
-use carnet_stage::{CheckRecord, Expectation, Judged};
+use super::Level;
+use crate::{mask::short_jti, sheet::Sheet, words};
+use carnet_stage::{Expectation, Judged};
 
 /// Who judged what; when refused (or at level verbose) every check with what it saw and wanted.
 pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
@@ -23,7 +23,7 @@ pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
     sheet.line(format_args!("{by} judges {token} for {demand}: {verdict}"));
     if !judged.granted || level == Level::Verbose {
         for check in &judged.checks {
-            one_check(sheet, check);
+            self::check(sheet, &check.name, check.ok, &check.saw, &check.wanted);
         }
     }
     if let Some(hint) = &judged.hint {
@@ -32,20 +32,21 @@ pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
     }
 }
 
-fn one_check(sheet: &mut Sheet, check: &CheckRecord) {
+/// One check: what it saw, and when it failed what it wanted.
+pub(crate) fn check(sheet: &mut Sheet, name: &str, ok: bool, saw: &str, wanted: &str) {
     let palette = sheet.palette();
-    let name = sheet.safe(&check.name);
-    let saw = if check.saw.is_empty() {
+    let name = sheet.safe(name);
+    let saw = if saw.is_empty() {
         "nothing".to_owned()
     } else {
-        sheet.safe(&check.saw)
+        sheet.safe(saw)
     };
-    if check.ok {
+    if ok {
         let name = sheet.paint(palette.faint, &format!("{name:<14}"));
         sheet.inner(4, 21, &format!("✓ {name} {saw}"));
         return;
     }
-    let wanted = sheet.safe(&check.wanted);
+    let wanted = sheet.safe(wanted);
     let name = sheet.paint(palette.bad, &format!("{name:<14}"));
     sheet.inner(4, 28, &format!("✗ {name} saw    {saw}"));
     sheet.inner(21, 28, &format!("wanted {wanted}"));

@@ -1,4 +1,4 @@
-//! The sheet a narration is written on: indentation, folding, styles, and nothing foreign unwashed.
+//! The sheet that console views are written on: indentation, folding, styles, and nothing foreign unwashed.
 
 use crate::{mask, palette::Painted, palette::Palette, text};
 use anstyle::Style;
