@@ -3,7 +3,9 @@
 //! Mermaid's own letters are `;`, `#`, line ends, and words such as `end` at the start of a text; texts
 //! carry them as entity codes (`#59;`), which Mermaid turns back.
 
-use crate::{facts, lineage, lineage::Lineage, mask, mask::short_jti, suite::Played, text, why};
+use crate::{
+    facts, lineage, lineage::Lineage, mask, mask::short_jti, suite::Played, text, why, words,
+};
 use carnet_stage::{Event, Exchange, Issued, Judged, Record, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,33 +13,43 @@ use std::fmt::Write as _;
 /// Columns after which a note breaks into a new line.
 const NOTE_WIDTH: usize = 44;
 
-/// The diagram. Fetches of keys and discovery, and repeated polls, are left out.
+/// The diagram of one scenario. Fetches of keys and discovery, and repeated polls, are left out.
 pub fn diagram(played: &Played<'_>) -> String {
-    let records: Vec<&Record> = played
-        .records
-        .iter()
-        .map(AsRef::as_ref)
-        .filter(|record| is_shown(record))
-        .collect();
-    let cast = Cast::of(&records);
-    let mut out = String::new();
+    document(std::slice::from_ref(played))
+}
+
+/// One diagram of several scenarios, one below the other: a Mermaid file holds a single diagram.
+pub fn document(suites: &[Played<'_>]) -> String {
+    let shown: Vec<Vec<&Record>> = suites.iter().map(shown_records).collect();
+    let cast = Cast::of(shown.iter().flatten().copied());
+    let title = match suites {
+        [only] => only.title.to_owned(),
+        all => words::count(all.len(), "scenario"),
+    };
     // Front matter is YAML; JSON strings are YAML strings.
-    let title = serde_json::Value::from(plain(played.title)).to_string();
-    let _ = writeln!(
-        out,
-        "---\ntitle: {title}\n---\nsequenceDiagram\n    autonumber"
-    );
+    let title = serde_json::Value::from(plain(&title)).to_string();
+    let mut out = format!("---\ntitle: {title}\n---\nsequenceDiagram\n    autonumber\n");
     for (name, id) in &cast.order {
         let _ = writeln!(out, "    participant {id} as {}", escape(name));
     }
+    for (played, records) in suites.iter().zip(&shown) {
+        if suites.len() > 1 {
+            cast.over_all(&mut out, &format!("Scenario: {}", played.title));
+        }
+        draw(&mut out, &cast, records);
+    }
+    out
+}
+
+fn draw(out: &mut String, cast: &Cast, records: &[&Record]) {
     let mut lineage = Lineage::default();
     let mut polled = BTreeSet::new();
     let mut copy = OpenCopy::default();
     for record in records {
-        copy.answer_before(&mut out, record);
+        copy.answer_before(out, record);
         match &record.event {
             Event::Step(step) => {
-                cast.over_all(&mut out, &format!("Step {}: {}", step.index, step.asked));
+                cast.over_all(out, &format!("Step {}: {}", step.index, step.asked));
             }
             Event::Exchange(exchange) => {
                 let key = (
@@ -47,40 +59,48 @@ pub fn diagram(played: &Played<'_>) -> String {
                     exchange.status,
                 );
                 if !why::is_poll(exchange) || polled.insert(key) {
-                    let answer = arrows(&mut out, &cast, exchange);
-                    copy.hold(&mut out, record, exchange, answer);
+                    let answer = arrows(out, cast, exchange);
+                    copy.hold(out, record, exchange, answer);
                 }
             }
             Event::Issued(token) => {
                 lineage.add(token, record.cause);
                 if token.kind == "access" {
-                    cast.note(&mut out, &record.actor, &issued_words(token, &lineage));
+                    cast.note(out, &record.actor, &issued_words(token, &lineage));
                 }
             }
-            Event::Judged(judged) => refused(&mut out, &cast, judged),
+            Event::Judged(judged) => refused(out, cast, judged),
             Event::State(change) => {
                 let id = text::clip(&change.id, 8);
                 cast.note(
-                    &mut out,
+                    out,
                     &record.actor,
                     &[format!("{} {id} {}", change.entity, change.to)],
                 );
             }
             Event::Fault(fault) => {
                 cast.note(
-                    &mut out,
+                    out,
                     &record.actor,
                     &[format!("fault {}: {}", fault.which, fault.did)],
                 );
             }
             Event::Expect(expect) if !expect.held => {
-                cast.over_all(&mut out, &format!("not held: {}", expect.expectation));
+                cast.over_all(out, &format!("not held: {}", expect.expectation));
             }
             Event::Expect(_) | Event::Note(_) => {}
         }
     }
-    copy.answer(&mut out);
-    out
+    copy.answer(out);
+}
+
+fn shown_records<'a>(played: &Played<'a>) -> Vec<&'a Record> {
+    played
+        .records
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|record| is_shown(record))
+        .collect()
 }
 
 /// A COPY whose answer waits until what it led to has been drawn: the GET belongs between the two arrows.
@@ -125,7 +145,7 @@ struct Cast {
 }
 
 impl Cast {
-    fn of(records: &[&Record]) -> Self {
+    fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut cast = Self {
             order: Vec::new(),
             ids: BTreeMap::new(),

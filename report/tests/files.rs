@@ -60,6 +60,17 @@ fn mermaid_draws_a_refusal() {
 }
 
 #[test]
+fn mermaid_draws_several_scenarios_in_one_diagram() {
+    let document = mermaid::document(&[played!(flow_a, "A"), played!(refusal, "R")]);
+    assert_eq!(document.matches("sequenceDiagram").count(), 1);
+    assert_eq!(document.matches("participant ").count(), 6);
+    assert!(
+        document.contains("Scenario: A") && document.contains("Scenario: R"),
+        "{document}"
+    );
+}
+
+#[test]
 fn mermaid_keeps_its_own_letters_to_itself() {
     let diagram = mermaid::diagram(&played!(hostile, "x"));
     insta::assert_snapshot!(diagram);

@@ -70,23 +70,23 @@ fn each_claim_is_held_against_its_requirement() {
         ("TOK-3", |header, _| header["alg"] = json!("PS256")),
         ("TOK-4", |header, _| *header = json!({"alg": "RS256"})),
         ("TOK-5", |header, _| {
-            header["jku"] = json!("https://evil.example/keys")
+            header["jku"] = json!("https://evil.example/keys");
         }),
         ("TOK-13", |_, claims| {
-            claims["padding"] = json!("x".repeat(4_096))
+            claims["padding"] = json!("x".repeat(4_096));
         }),
         ("CLM-1", |_, claims| claims["sub"] = Value::Null),
         ("CLM-3", |_, claims| {
-            claims["iss"] = json!("http://iam.example/")
+            claims["iss"] = json!("http://iam.example/");
         }),
         ("CLM-4", |_, claims| claims["wlcg.ver"] = json!("WLCG:1.0")),
         ("CLM-4", |_, claims| claims["wlcg.ver"] = json!(1.0)),
         ("CLM-6", |_, claims| claims["aud"] = json!([])),
         ("CLM-8", |_, claims| {
-            claims["aud"] = json!("https://wlcg.cern.ch/jwt/v1/any")
+            claims["aud"] = json!("https://wlcg.cern.ch/jwt/v1/any");
         }),
         ("CLM-10", |_, claims| {
-            claims["aud"] = json!("https://se2/example")
+            claims["aud"] = json!("https://se2/example");
         }),
         ("CLM-13", |_, claims| claims["jti"] = Value::Null),
         ("CLM-2", |_, claims| claims["exp"] = json!("1600250422")),
@@ -94,28 +94,28 @@ fn each_claim_is_held_against_its_requirement() {
         ("CLM-11", |_, claims| claims["iat"] = json!(NOW + 61)),
         ("CAP-1", |_, claims| claims["scope"] = json!(["openid"])),
         ("CAP-1", |_, claims| {
-            claims["scope"] = json!("openid\twlcg.groups")
+            claims["scope"] = json!("openid\twlcg.groups");
         }),
         ("CAP-2", |_, claims| {
-            *claims = without_groups(claims, "storage.read")
+            *claims = without_groups(claims, "storage.read");
         }),
         ("CAP-2", |_, claims| {
-            *claims = without_groups(claims, "storage.read:/a/../b")
+            *claims = without_groups(claims, "storage.read:/a/../b");
         }),
         ("CAP-3", |_, claims| {
-            *claims = without_groups(claims, "storage.read://data///")
+            *claims = without_groups(claims, "storage.read://data///");
         }),
         ("CAP-11", |_, claims| {
-            *claims = without_groups(claims, "storage.create:/")
+            *claims = without_groups(claims, "storage.create:/");
         }),
         ("MIX-2", |_, claims| {
-            claims["scope"] = json!("wlcg.groups storage.read:/")
+            claims["scope"] = json!("wlcg.groups storage.read:/");
         }),
         ("CLM-14", |_, claims| {
-            claims["wlcg.groups"] = json!(["wlcg"])
+            claims["wlcg.groups"] = json!(["wlcg"]);
         }),
         ("GRP-5", |_, claims| {
-            claims["wlcg.groups"] = json!(["/wlcg", "/wlcg"])
+            claims["wlcg.groups"] = json!(["/wlcg", "/wlcg"]);
         }),
         ("GRP-9", |_, claims| claims["wlcg.groups"] = json!("/wlcg")),
         ("CLM-19", |_, claims| *claims = without_groups(claims, "")),
@@ -153,7 +153,7 @@ fn lifetimes_are_those_of_the_table() {
         (V1_3, 1_800_003_540_000, Some("§1.7")),
     ] {
         let found = findings(version, |_, claims| {
-            claims["exp"] = json!(1_600_246_822 + seconds)
+            claims["exp"] = json!(1_600_246_822 + seconds);
         });
         assert_eq!(found.first().copied(), rule, "{version} {seconds}");
     }

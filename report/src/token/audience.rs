@@ -2,7 +2,7 @@
 
 /// What is odd about an audience, and what was probably meant. Servers compare audiences letter by
 /// letter (CLM-7), so every one of these is a refusal waiting to happen.
-pub fn slip(audience: &str) -> Option<String> {
+pub(super) fn slip(audience: &str) -> Option<String> {
     let meant =
         |why: &str, meant: &str| Some(format!("audience {audience} {why}; did you mean {meant}?"));
     if audience.is_empty() {

@@ -60,7 +60,7 @@ pub fn lints(
     found.rights(claims);
     found.groups(claims);
     found.times(claims, version, now);
-    found.0.sort_by(|one, other| other.weight.cmp(&one.weight));
+    found.0.sort_by_key(|lint| std::cmp::Reverse(lint.weight));
     found.0
 }
 
@@ -96,7 +96,7 @@ impl Findings {
         match header.alg.as_str() {
             "RS256" | "ES256" => {}
             alg if alg.eq_ignore_ascii_case("none") => {
-                self.fault("TOK-2", "it is not signed: alg is none")
+                self.fault("TOK-2", "it is not signed: alg is none");
             }
             alg if alg.starts_with("HS") => {
                 self.fault(
@@ -143,7 +143,7 @@ impl Findings {
         match claims.iss() {
             None => self.fault("CLM-3", "iss is missing: whose key is to be taken?"),
             Some(iss) if !iss.starts_with("https://") => {
-                self.fault("CLM-3", "iss is not an https URL")
+                self.fault("CLM-3", "iss is not an https URL");
             }
             Some(_) => {}
         }
@@ -283,7 +283,7 @@ impl Findings {
             match claims.instant(name) {
                 Instant::Missing if needed => self.fault(rule, format!("{name} is missing")),
                 Instant::Malformed => {
-                    self.fault(rule, format!("{name} is seconds since 1970, a number"))
+                    self.fault(rule, format!("{name} is seconds since 1970, a number"));
                 }
                 Instant::Missing | Instant::At(_) => {}
             }
@@ -323,9 +323,9 @@ impl Findings {
                 words::span_seconds(longest)
             );
             if version.longest_validity().is_some() {
-                self.fault("LIFE-1", text)
+                self.fault("LIFE-1", text);
             } else {
-                self.warn("§1.7", text)
+                self.warn("§1.7", text);
             }
         }
     }

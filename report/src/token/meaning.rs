@@ -3,7 +3,7 @@
 use carnet_profile::scope::{ScopeItem, StoragePrivilege};
 
 /// What the item allows, as the rest of a sentence: "read what is at and below /wlcg".
-pub fn of(item: &ScopeItem) -> String {
+pub(super) fn of(item: &ScopeItem) -> String {
     match item.capability() {
         Err(fault) => return format!("nothing, and spoils the whole token: {fault}"),
         Ok(Some(capability)) => {
