@@ -233,7 +233,7 @@ impl DiskWriter {
 
 /// A temporary file that is either moved to its place or removed.
 #[derive(Debug)]
-pub struct Placing {
+pub(super) struct Placing {
     root: PathBuf,
     temporary: Option<PathBuf>,
 }
