@@ -1,0 +1,64 @@
+//! What a topology says that outside programs need: clients, users, the Rucio login.
+
+use carnet_issuer::config::AuthMethod;
+use carnet_scenarios::Scenario;
+use carnet_scenarios::format::ActorSpec;
+use rand::distr::{Alphanumeric, SampleString as _};
+
+use super::directory::{ClientSecret, RucioLogin, UserSecret};
+
+/// The secrets of a laboratory.
+pub(crate) struct Lab {
+    pub(crate) clients: Vec<ClientSecret>,
+    pub(crate) users: Vec<UserSecret>,
+    pub(crate) rucio: Option<RucioLogin>,
+}
+
+impl Lab {
+    /// Reads a topology; a confidential client without a secret is given one.
+    pub(crate) fn of(scenario: &mut Scenario) -> Self {
+        let mut lab = Self { clients: Vec::new(), users: Vec::new(), rucio: None };
+        let mut names = Vec::new();
+        for (name, placed) in &scenario.actors {
+            match &placed.spec {
+                ActorSpec::Rucio(rucio) => {
+                    names.push((rucio.client_id.clone(), name.clone()));
+                    lab.rucio = lab.rucio.or_else(|| {
+                        rucio.accounts.iter().find_map(|(account, settings)| {
+                            let (username, password) = settings.userpass.first()?;
+                            Some(RucioLogin {
+                                account: account.clone(),
+                                username: username.clone(),
+                                password: password.clone(),
+                            })
+                        })
+                    });
+                }
+                ActorSpec::Fts(fts) => {
+                    names.extend(fts.issuers.iter().map(|issuer| (issuer.client_id.clone(), name.clone())));
+                }
+                _ => {}
+            }
+        }
+        for placed in scenario.actors.values_mut() {
+            let ActorSpec::Issuer(issuer) = &mut placed.spec else { continue };
+            for client in &mut issuer.clients {
+                let confidential = !matches!(client.token_endpoint_auth_method, AuthMethod::None | AuthMethod::PrivateKeyJwt);
+                if confidential && client.client_secret.is_none() {
+                    client.client_secret = Some(Alphanumeric.sample_string(&mut carnet_stage::Chance::unpredictable(), 40));
+                }
+                let actor = names.iter().find(|(id, _)| *id == client.client_id).map(|(_, name)| name.clone());
+                lab.clients.push(ClientSecret {
+                    name: actor.unwrap_or_else(|| client.client_id.clone()),
+                    client_id: client.client_id.clone(),
+                    client_secret: client.client_secret.clone(),
+                });
+            }
+            lab.users.extend(issuer.users.iter().map(|user| UserSecret {
+                username: user.username.clone(),
+                password: user.password.clone(),
+            }));
+        }
+        lab
+    }
+}
