@@ -98,6 +98,16 @@ impl Lineage {
         }
     }
 
+    /// How many tokens it knows.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
     /// The token of this `jti`.
     pub fn get(&self, jti: &str) -> Option<&Issued> {
         self.tokens.get(jti)

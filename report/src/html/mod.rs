@@ -1,5 +1,6 @@
 //! The HTML report: one self-contained page that needs no script, for screens, phones and paper.
 
+mod make;
 mod model;
 
 use crate::suite::Played;

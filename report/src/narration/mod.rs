@@ -82,6 +82,9 @@ struct Background {
 /// Seconds between two records that are worth a line.
 const JUMP: i64 = 30;
 
+/// Records, tokens and polls that a narrator remembers at least.
+const MEMORY: usize = 20_000;
+
 /// What was told last, as far as blank lines depend on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
@@ -125,6 +128,7 @@ impl Narrator {
     /// The lines for one record; often none at level quiet and for what is folded away.
     pub fn record(&mut self, record: &Record) -> String {
         self.tally.count(&record.event);
+        self.forget(record.seq);
         let depth = self.place(record);
         if let Event::Issued(token) = &record.event {
             self.lineage.add(token, record.cause);
@@ -195,6 +199,22 @@ impl Narrator {
             self.options.width.min(100),
             self.options.reveal,
         )
+    }
+
+    /// A served stage has no last record: what lies far back is forgotten.
+    fn forget(&mut self, now: Seq) {
+        if self.depths.len() > 2 * MEMORY {
+            self.depths = self.depths.split_off(&now.saturating_sub(MEMORY as Seq));
+        }
+        if self.introduced.len() > MEMORY {
+            self.introduced.clear();
+        }
+        if self.polls.len() > MEMORY {
+            self.polls.clear();
+        }
+        if self.lineage.len() > MEMORY {
+            self.lineage = Lineage::default();
+        }
     }
 
     /// Where the record stands in the tree: below its cause.
