@@ -1,1 +1,18 @@
-//! The scenario library: format, loader, player, expectations.
+//! The scenario library: the format of scenario files, the loader, the player, the expectations.
+//!
+//! [`load`] turns a file into a [`Scenario`] or into everything that is wrong with it.
+
+mod expectations;
+pub mod format;
+pub mod library;
+mod loader;
+mod player;
+mod problem;
+mod source;
+mod words;
+
+pub use expectations::{check as check_expectations, pattern_in_words};
+pub use loader::{Changes, LoadError, Location, Scenario, Told, load, load_text, schema};
+pub use player::{Member, PlayError, PlayOptions, Played, Running, bring_up, play};
+pub use problem::{Problem, Problems, Severity};
+pub use source::{Place, Sources};

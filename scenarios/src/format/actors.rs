@@ -1,0 +1,151 @@
+//! Actors: who is on the stage, each with its role's own settings and with what every role has.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Duration;
+
+/// The roles an actor can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Token issuer.
+    Issuer,
+    /// Rucio.
+    Rucio,
+    /// FTS.
+    Fts,
+    /// Storage element.
+    Storage,
+    /// A user with a browser and a command line.
+    User,
+}
+
+impl Kind {
+    /// All roles.
+    pub const ALL: [Self; 5] = [Self::Issuer, Self::Rucio, Self::Fts, Self::Storage, Self::User];
+
+    /// The role's name in a scenario file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::Rucio => "rucio",
+            Self::Fts => "fts",
+            Self::Storage => "storage",
+            Self::User => "user",
+        }
+    }
+
+    /// How a sentence speaks of it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Issuer => "a token issuer",
+            Self::Rucio => "Rucio",
+            Self::Fts => "FTS",
+            Self::Storage => "a storage element",
+            Self::User => "a user",
+        }
+    }
+}
+
+/// The role of an actor and its settings.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorSpec {
+    /// Token issuer.
+    Issuer(Box<carnet_issuer::Config>),
+    /// Rucio.
+    Rucio(Box<carnet_rucio::Config>),
+    /// FTS.
+    Fts(Box<carnet_fts::Config>),
+    /// Storage element.
+    Storage(Box<carnet_storage::Config>),
+    /// A user.
+    User(Box<carnet_user::Config>),
+}
+
+/// Settings hold secrets; only the role is shown.
+impl std::fmt::Debug for ActorSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind().name())
+    }
+}
+
+impl ActorSpec {
+    /// The role.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Issuer(_) => Kind::Issuer,
+            Self::Rucio(_) => Kind::Rucio,
+            Self::Fts(_) => Kind::Fts,
+            Self::Storage(_) => Kind::Storage,
+            Self::User(_) => Kind::User,
+        }
+    }
+}
+
+/// What every actor has, whatever its role. In the file these stand among the role's own settings.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Common {
+    /// Host name under which the others know it; left out, the actor's name under `example`: `se1.example`.
+    pub host: Option<String>,
+    /// How far its clock is ahead of the stage's; negative when it is slow.
+    pub skew: Option<Duration>,
+}
+
+/// An actor as the file puts it on the stage: `{ storage = { host = "se1.example", … } }`.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// What every actor has.
+    pub common: Common,
+    /// Its role.
+    pub spec: ActorSpec,
+    /// Where it listens; left out, on a port of its own choice that only the stage's clients find.
+    pub listen: Option<SocketAddr>,
+}
+
+impl JsonSchema for Placed {
+    fn schema_name() -> Cow<'static, str> {
+        "Actor".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let common = Common::json_schema(generator);
+        let roles: Vec<Value> = Kind::ALL
+            .into_iter()
+            .map(|kind| {
+                let mut settings = match kind {
+                    Kind::Issuer => carnet_issuer::Config::json_schema(generator),
+                    Kind::Rucio => carnet_rucio::Config::json_schema(generator),
+                    Kind::Fts => carnet_fts::Config::json_schema(generator),
+                    Kind::Storage => carnet_storage::Config::json_schema(generator),
+                    Kind::User => carnet_user::Config::json_schema(generator),
+                };
+                add_properties(&mut settings, &common);
+                let mut properties = Map::new();
+                properties.insert(kind.name().to_owned(), settings.to_value());
+                json_schema!({
+                    "type": "object",
+                    "properties": properties,
+                    "required": [kind.name()],
+                    "additionalProperties": false
+                })
+                .to_value()
+            })
+            .collect();
+        json_schema!({ "description": "An actor: its role, and the role's settings.", "oneOf": roles })
+    }
+}
+
+/// Puts the properties of `more` before those of `settings`.
+fn add_properties(settings: &mut Schema, more: &Schema) {
+    let mut properties = more.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(own) = settings.get("properties").and_then(Value::as_object) {
+        properties.extend(own.clone());
+    }
+    settings.insert("properties".to_owned(), Value::Object(properties));
+}

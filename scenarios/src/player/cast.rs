@@ -1,0 +1,168 @@
+//! The cast: every actor of a scenario on a listener of its own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_certs::Authority;
+use carnet_issuer::Issuer;
+use carnet_stage::{Actor, Chance, Clock, Journal, JournalOptions, Place, ServerOptions, Stage, StageOptions};
+use carnet_user::User;
+use indexmap::IndexMap;
+
+use super::PlayError;
+use crate::format::{ActorSpec, Kind, Placed};
+use crate::loader::{Scenario, default_host};
+
+/// An actor on the stage.
+#[derive(Clone)]
+pub struct Member {
+    /// Its role.
+    pub kind: Kind,
+    /// Its footing.
+    pub actor: Actor,
+    /// The person, when it is one: people ask and never answer, so they have no listener.
+    pub user: Option<Arc<User>>,
+}
+
+/// A stage on which every actor answers.
+pub struct Running {
+    /// The stage.
+    pub stage: Stage,
+    /// Who is on it, by name, in the scenario's order.
+    pub cast: IndexMap<String, Member>,
+    /// The issuers themselves, by name: `serve` tells the secrets of their clients.
+    pub issuers: IndexMap<String, Arc<Issuer>>,
+    /// Real time until every actor answered.
+    pub ready: Duration,
+}
+
+/// How a stage is set.
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    pub(super) unpredictable: bool,
+    pub(super) journal: JournalOptions,
+    pub(super) keys: Option<PathBuf>,
+    pub(super) authority: Option<Authority>,
+    pub(super) on_journal: Option<Box<dyn FnOnce(&Journal) + Send>>,
+}
+
+/// Sets a stage for `serve`: actors listen on the ports the scenario was located at, and stay up.
+pub async fn bring_up(
+    scenario: &Scenario,
+    authority: Authority,
+    journal: JournalOptions,
+    keys: Option<PathBuf>,
+    on_journal: Box<dyn FnOnce(&Journal) + Send>,
+) -> Result<Running, PlayError> {
+    let settings = Settings {
+        seed: scenario.seed,
+        unpredictable: true,
+        journal,
+        keys,
+        authority: Some(authority),
+        on_journal: Some(on_journal),
+    };
+    bring_up_with(scenario, settings).await
+}
+
+/// Sets a stage.
+pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Result<Running, PlayError> {
+    let watch = Clock::stopwatch();
+    let authority = match settings.authority {
+        Some(authority) => authority,
+        None => {
+            let id = format!("{:08x}", rand::RngCore::next_u32(&mut Chance::unpredictable()));
+            Authority::new(&id).map_err(|error| PlayError::Authority(error.to_string()))?
+        }
+    };
+    let stage = Stage::new(StageOptions {
+        chance: Chance::from_seed(settings.seed),
+        unpredictable: settings.unpredictable,
+        clock: Clock::wall(),
+        journal: settings.journal,
+        authority,
+        extra_roots: Vec::new(),
+        server: ServerOptions::default(),
+    })?;
+    if let Some(on_journal) = settings.on_journal {
+        on_journal(stage.journal());
+    }
+
+    // Every name is known before the first actor begins: an actor may ask a peer from its first moment on.
+    let mut places: Vec<Place> = Vec::new();
+    for (name, placed) in servers(scenario) {
+        let host = placed.common.host.clone().unwrap_or_else(|| default_host(name));
+        let kind = placed.spec.kind().name();
+        let addr = placed.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+        places.push(stage.bind(name, kind, &host, addr, placed.listen.is_none()).await?);
+    }
+    let mut cast = IndexMap::new();
+    let mut issuers = IndexMap::new();
+    let mut starting = Vec::new();
+    for (place, (name, placed)) in places.iter().zip(servers(scenario)) {
+        let skew = placed.common.skew.map(|skew| skew.0).unwrap_or_default();
+        let actor = stage.actor(place, skew);
+        cast.insert(name.clone(), Member { kind: placed.spec.kind(), actor: actor.clone(), user: None });
+        let spec = placed.spec.clone();
+        let keys = settings.keys.clone();
+        starting.push(tokio::spawn(async move { start(actor, spec, keys).await }));
+    }
+    for (name, placed) in &scenario.actors {
+        if let ActorSpec::User(config) = &placed.spec {
+            let actor = stage.person(name);
+            actor.set_clock_skew(placed.common.skew.map(|skew| skew.0).unwrap_or_default());
+            let user = Arc::new(User::new(actor.clone(), (**config).clone()));
+            cast.insert(name.clone(), Member { kind: Kind::User, actor, user: Some(user) });
+        }
+    }
+    for (place, starting) in places.iter().zip(starting) {
+        let failed = |why: String| PlayError::Start { name: place.name.clone(), why };
+        let (router, issuer) = starting.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        issuers.extend(issuer.map(|issuer| (place.name.clone(), issuer)));
+        stage.open(place, router)?;
+    }
+    Ok(Running { stage, cast, issuers, ready: watch.elapsed() })
+}
+
+/// The actors that answer, in the scenario's order.
+fn servers(scenario: &Scenario) -> impl Iterator<Item = (&String, &Placed)> {
+    scenario.actors.iter().filter(|(_, placed)| placed.spec.kind() != Kind::User)
+}
+
+type Begun = (axum::Router, Option<Arc<Issuer>>);
+
+async fn start(actor: Actor, spec: ActorSpec, keys: Option<PathBuf>) -> Result<Begun, String> {
+    let router = match spec {
+        ActorSpec::Issuer(config) => {
+            let started = carnet_issuer::build(actor, *config, keys).map_err(|error| error.to_string())?;
+            return Ok((started.router, Some(started.issuer)));
+        }
+        ActorSpec::Rucio(config) => carnet_rucio::start(actor, *config).await,
+        ActorSpec::Fts(config) => carnet_fts::start(actor, *config).await,
+        ActorSpec::Storage(config) => carnet_storage::start(actor, *config).await,
+        ActorSpec::User(_) => return Err("a person is not a server".to_owned()),
+    };
+    router.map(|router| (router, None)).map_err(|error| error.to_string())
+}
+
+impl Running {
+    /// The only actor of a role, or the one of that name.
+    pub(super) fn of(&self, kind: Kind, name: Option<&str>) -> Result<&Member, String> {
+        if let Some(name) = name {
+            return self.cast.get(name).ok_or_else(|| format!("no actor is called `{name}`"));
+        }
+        let mut of_kind = self.cast.values().filter(|member| member.kind == kind);
+        let first = of_kind.next().ok_or_else(|| format!("{} is not on the stage", kind.in_words()))?;
+        match of_kind.next() {
+            None => Ok(first),
+            Some(_) => Err(format!("there are several actors that are {}; name one", kind.in_words())),
+        }
+    }
+
+    /// The base URL of an actor, by its name.
+    pub(super) fn url(&self, name: &str) -> Result<String, String> {
+        self.cast.get(name).map(|m| m.actor.base_url()).ok_or_else(|| format!("no actor is called `{name}`"))
+    }
+}

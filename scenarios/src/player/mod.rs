@@ -1,0 +1,126 @@
+//! The player: sets the stage, lets every actor begin, plays the steps, checks the expectations, ends it all.
+
+mod cast;
+mod files;
+mod people;
+mod requests;
+mod saved;
+mod steps;
+mod waits;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_certs::Authority;
+use carnet_stage::{Clock, Event, Expectation, Journal, JournalOptions, Record, StageError};
+
+use crate::expectations;
+use crate::loader::Scenario;
+
+pub use cast::{Member, Running, bring_up};
+
+/// How a scenario is played.
+#[derive(Default)]
+pub struct PlayOptions {
+    /// Keep tokens and secrets readable in the journal.
+    pub reveal_tokens: bool,
+    /// Folder in which the issuer's signing key is kept between runs.
+    pub keys: Option<PathBuf>,
+    /// The certificate authority; left out, a new one.
+    pub authority: Option<Authority>,
+    /// Called with the empty journal before anything happens, to add sinks.
+    pub on_journal: Option<Box<dyn FnOnce(&Journal) + Send>>,
+}
+
+/// A play that came to its end.
+#[derive(Debug)]
+pub struct Played {
+    /// Every record, by number.
+    pub records: Vec<Arc<Record>>,
+    /// Every expectation, held or not, in the file's order; before them what a step waited for in vain.
+    pub expectations: Vec<Expectation>,
+    /// Seed of chance that was used.
+    pub seed: u64,
+    /// Real time until every actor answered.
+    pub ready: Duration,
+    /// Real time of the whole play.
+    pub took: Duration,
+}
+
+impl Played {
+    /// Whether every expectation held.
+    pub fn held(&self) -> bool {
+        self.expectations.iter().all(|e| e.held)
+    }
+}
+
+/// Why a scenario could not be played to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// The stage could not be set.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// An actor did not start.
+    #[error("{name} did not start: {why}")]
+    Start {
+        /// The actor.
+        name: String,
+        /// Its own words.
+        why: String,
+    },
+    /// A certificate authority could not be made.
+    #[error("no certificate authority: {0}")]
+    Authority(String),
+    /// A step could not be done.
+    #[error("{place}: {step} could not be done: {why}")]
+    Step {
+        /// File, line and column of the step.
+        place: String,
+        /// The step in words.
+        step: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// How long records that expectations still miss are waited for after the last step, in real time.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Plays a scenario.
+pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, PlayError> {
+    let watch = Clock::stopwatch();
+    let settings = cast::Settings {
+        seed: scenario.seed,
+        unpredictable: false,
+        journal: JournalOptions { reveal: options.reveal_tokens, ..JournalOptions::default() },
+        keys: options.keys,
+        authority: options.authority,
+        on_journal: options.on_journal,
+    };
+    let running = cast::bring_up_with(scenario, settings).await?;
+    let ready = running.ready;
+    let outcome = steps::play(scenario, &running).await;
+    let journal = running.stage.journal().clone();
+    if outcome.as_ref().is_ok_and(Vec::is_empty) && !scenario.expects.is_empty() {
+        settle(scenario, &journal).await;
+    }
+    running.stage.stop().await;
+    let waited = outcome?;
+
+    let mut checked = waited;
+    checked.extend(expectations::check(scenario, &journal.records()));
+    for expectation in &checked {
+        journal.record_after("stage", None, Event::Expect(expectation.clone()));
+    }
+    Ok(Played { records: journal.records(), expectations: checked, seed: scenario.seed, ready, took: watch.elapsed() })
+}
+
+/// Gives records that are still being written a moment, when an expectation misses one.
+async fn settle(scenario: &Scenario, journal: &Journal) {
+    let complete = |records: &[Arc<Record>]| expectations::check(scenario, records).iter().all(|e| e.held);
+    if complete(&journal.records()) {
+        return;
+    }
+    let _in_time = journal.wait_for(GRACE, |_| complete(&journal.records())).await;
+}
