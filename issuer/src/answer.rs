@@ -1,0 +1,173 @@
+//! Answers as bytes: headers, error bodies and challenges of each compatibility level (issuer page §2.0).
+
+use axum::response::Response;
+use carnet_stage::Body;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPIRES, HeaderName, HeaderValue, LOCATION, PRAGMA, VARY, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::errors::{Refusal, Shape};
+use crate::pages::Pages;
+use crate::quirks::Rules;
+
+/// How an answer may be cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// `no-store` and `Pragma`: tokens.
+    NoStore,
+    /// Spring's three lines.
+    Never,
+    /// The key set.
+    Keys,
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html;charset=UTF-8");
+
+/// Makes answers.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    rules: Rules,
+    realm: String,
+}
+
+impl Answers {
+    /// For an issuer of that name.
+    pub fn new(rules: Rules, realm: &str) -> Self {
+        Self { rules, realm: realm.to_owned() }
+    }
+
+    /// A bare answer with the common headers.
+    pub fn bare(&self, status: u16, caching: Caching) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        let mut put = |name: HeaderName, value: &'static str| headers.append(name, HeaderValue::from_static(value));
+        if self.rules.today() {
+            put(VARY, "Origin");
+            put(VARY, "Access-Control-Request-Method");
+            put(VARY, "Access-Control-Request-Headers");
+        }
+        put(HeaderName::from_static("x-content-type-options"), "nosniff");
+        put(HeaderName::from_static("x-frame-options"), "DENY");
+        if !self.rules.strict() {
+            put(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+        }
+        match caching {
+            Caching::NoStore => {
+                put(CACHE_CONTROL, "no-store");
+                put(PRAGMA, "no-cache");
+            }
+            Caching::Keys if !self.rules.then() => {
+                put(CACHE_CONTROL, "max-age=21600, must-revalidate, no-transform");
+            }
+            Caching::Never | Caching::Keys => {
+                put(CACHE_CONTROL, "no-cache, no-store, max-age=0, must-revalidate");
+                put(PRAGMA, "no-cache");
+                put(EXPIRES, "0");
+            }
+        }
+        if self.rules.then() {
+            put(http::header::SERVER, "Apache-Coyote/1.1");
+        }
+        response
+    }
+
+    /// JSON text.
+    pub fn json_text(&self, status: u16, text: String, caching: Caching) -> Response {
+        let mut response = self.bare(status, caching);
+        response.headers_mut().insert(CONTENT_TYPE, JSON_UTF8);
+        *response.body_mut() = Body::from(text);
+        response
+    }
+
+    /// JSON.
+    pub fn json(&self, status: u16, value: &Value, caching: Caching) -> Response {
+        self.json_text(status, value.to_string(), caching)
+    }
+
+    /// A page.
+    pub fn page(&self, status: u16, html: String) -> Response {
+        let mut response = self.bare(status, Caching::Never);
+        response.headers_mut().insert(CONTENT_TYPE, HTML);
+        *response.body_mut() = Body::from(html);
+        response
+    }
+
+    /// A redirect. What cannot stand in a header is refused.
+    pub fn redirect(&self, status: u16, to: &str, caching: Caching) -> Response {
+        let mut response = self.bare(status, caching);
+        match HeaderValue::from_str(to) {
+            Ok(value) => {
+                response.headers_mut().insert(LOCATION, value);
+            }
+            Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
+        }
+        response
+    }
+
+    /// A refusal.
+    pub fn refuse(&self, refusal: &Refusal, caching: Caching, pages: &Pages) -> Response {
+        let mut response = match refusal.shape {
+            Shape::Page => self.page(refusal.status, pages.error(refusal.status, &refusal.description)),
+            Shape::OAuthPage => self.page(refusal.status, pages.oauth_error(refusal.error, &refusal.description)),
+            Shape::Empty | Shape::Allow(_) => self.bare(refusal.status, caching),
+            _ => {
+                let mut response = self.bare(refusal.status, caching);
+                let kind = if self.rules.then() { JSON_UTF8 } else { JSON };
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+                *response.body_mut() = Body::from(error_body(refusal));
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        if let Shape::Allow(methods) | Shape::AllowJson(methods) = refusal.shape
+            && !methods.is_empty()
+        {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(challenge) = self.challenge(refusal) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if !self.rules.strict() && matches!(refusal.status, 400 | 500) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
+        if refusal.status != 401 {
+            return None;
+        }
+        let (error, text) = (refusal.error, &refusal.description);
+        let challenge = match refusal.shape {
+            Shape::OAuth => format!(r#"Bearer error="{error}", error_description="{text}""#),
+            Shape::Filter => format!(r#"Bearer realm="openidconnect", error="{error}", error_description="{text}""#),
+            Shape::Form => format!(r#"Form realm="oauth", error="{error}", error_description="{text}""#),
+            Shape::Basic => format!(r#"Basic realm="{}""#, self.realm),
+            _ => return None,
+        };
+        header_text(&challenge)
+    }
+}
+
+/// A header value of any text: what cannot stand in a header becomes a question mark, as servlet containers do it.
+fn header_text(text: &str) -> Option<HeaderValue> {
+    let bytes: Vec<u8> = text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c as u8 } else { b'?' }).collect();
+    HeaderValue::from_bytes(&bytes).ok()
+}
+
+fn error_body(refusal: &Refusal) -> String {
+    let mut body = serde_json::Map::new();
+    body.insert("error".into(), refusal.error.into());
+    body.insert("error_description".into(), refusal.description.as_str().into());
+    Value::Object(body).to_string()
+}
+
+/// The first value of a header as text.
+pub fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,189 @@
+//! Claim sets: an ordered list of claims, written as the issuer of that version writes them (issuer page §2.2).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::order;
+use crate::quirks::Rules;
+
+/// A claim's value.
+#[derive(Clone, Debug)]
+pub enum Claim<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A number (a NumericDate).
+    Number(i64),
+    /// A list of texts.
+    List(Vec<Cow<'a, str>>),
+    /// Yes or no.
+    Flag(bool),
+    /// The chain of actors, newest first (RFC 8693 §4.1).
+    Actors(&'a [Arc<str>]),
+    /// Anything else.
+    Json(Value),
+}
+
+/// Claims in the order in which they are written.
+#[derive(Clone, Debug, Default)]
+pub struct ClaimSet<'a> {
+    claims: Vec<(&'static str, Claim<'a>)>,
+}
+
+impl<'a> ClaimSet<'a> {
+    /// Adds a text.
+    pub fn text(&mut self, name: &'static str, value: impl Into<Cow<'a, str>>) {
+        self.claims.push((name, Claim::Text(value.into())));
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, name: &'static str, value: i64) {
+        self.claims.push((name, Claim::Number(value)));
+    }
+
+    /// Adds any claim.
+    pub fn put(&mut self, name: &'static str, value: Claim<'a>) {
+        self.claims.push((name, value));
+    }
+
+    /// Adds audiences: one as a text, several as a list (CLM-6); none: no claim.
+    pub fn audience(&mut self, values: &[&'a str]) {
+        match values {
+            [] => {}
+            [one] => self.text("aud", *one),
+            several => self.put("aud", Claim::List(several.iter().map(|v| Cow::Borrowed(*v)).collect())),
+        }
+    }
+
+    /// Puts the claims into the order of that version's hash table; strict keeps the order of adding.
+    pub fn arrange(&mut self, rules: &Rules) {
+        let n = self.claims.len();
+        let size = match (rules.strict(), rules.then()) {
+            (true, _) => return,
+            (false, true) => order::buckets(16, n),
+            (false, false) => order::copy_capacity(n).next_power_of_two(),
+        };
+        let mask = (size - 1) as u32;
+        self.claims.sort_by_cached_key(|(name, _)| order::spread_hash(name) & mask);
+    }
+
+    /// The payload's bytes. IAM 1.7 writes a slash as `\/`.
+    pub fn write(&self, rules: &Rules) -> Vec<u8> {
+        let slash = rules.then();
+        let mut out = Vec::with_capacity(512);
+        out.push(b'{');
+        for (i, (name, claim)) in self.claims.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            write_text(&mut out, name, slash);
+            out.push(b':');
+            write_claim(&mut out, claim, slash);
+        }
+        out.push(b'}');
+        out
+    }
+
+    /// The same as JSON, for the journal.
+    pub fn to_value(&self) -> Value {
+        let mut map = Map::with_capacity(self.claims.len());
+        for (name, claim) in &self.claims {
+            map.insert((*name).to_owned(), to_value(claim));
+        }
+        Value::Object(map)
+    }
+}
+
+fn to_value(claim: &Claim<'_>) -> Value {
+    match claim {
+        Claim::Text(text) => Value::String(text.clone().into_owned()),
+        Claim::Number(n) => (*n).into(),
+        Claim::Flag(flag) => (*flag).into(),
+        Claim::List(list) => list.iter().map(|v| Value::String(v.clone().into_owned())).collect(),
+        Claim::Actors(chain) => actors(chain),
+        Claim::Json(value) => value.clone(),
+    }
+}
+
+/// The nested `act` of a chain, newest first.
+pub fn actors(chain: &[Arc<str>]) -> Value {
+    let mut value = Value::Null;
+    for sub in chain.iter().rev() {
+        let mut map = Map::new();
+        map.insert("sub".into(), Value::String(sub.to_string()));
+        if !value.is_null() {
+            map.insert("act".into(), value);
+        }
+        value = Value::Object(map);
+    }
+    value
+}
+
+fn write_claim(out: &mut Vec<u8>, claim: &Claim<'_>, slash: bool) {
+    match claim {
+        Claim::Text(text) => write_text(out, text, slash),
+        Claim::Number(n) => out.extend_from_slice(n.to_string().as_bytes()),
+        Claim::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Claim::List(list) => {
+            out.push(b'[');
+            for (i, item) in list.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_text(out, item, slash);
+            }
+            out.push(b']');
+        }
+        Claim::Actors(chain) => out.extend_from_slice(actors(chain).to_string().as_bytes()),
+        Claim::Json(value) => out.extend_from_slice(value.to_string().as_bytes()),
+    }
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str, slash: bool) {
+    out.push(b'"');
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '/' if slash => out.extend_from_slice(b"\\/"),
+            c if c < ' ' => out.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes()),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quirks::{Compat, QuirkSwitches};
+
+    #[test]
+    fn recorded_member_orders() {
+        for (compat, names, want) in [
+            (
+                Compat::Iam112,
+                "iss sub aud exp iat nbf jti wlcg.ver client_id scope",
+                "wlcg.ver sub aud nbf scope iss exp iat jti client_id",
+            ),
+            (
+                Compat::Iam112,
+                "iss sub aud exp iat nbf jti wlcg.ver client_id scope act wlcg.groups",
+                "sub iss client_id wlcg.ver aud act nbf scope exp iat jti wlcg.groups",
+            ),
+        ] {
+            let rules = Rules::new(compat, &QuirkSwitches::default());
+            let mut set = ClaimSet::default();
+            for name in names.split(' ') {
+                set.number(Box::leak(name.to_owned().into_boxed_str()), 1);
+            }
+            set.arrange(&rules);
+            let got: Vec<&str> = set.claims.iter().map(|(name, _)| *name).collect();
+            assert_eq!(got.join(" "), want);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Login, logout, and the page where people land (issuer page §2.5).
+
+use axum::extract::State;
+use axum::response::Response;
+use http::Method;
+
+use super::browser::Browser;
+use super::{Here, Request, read};
+use crate::answer::Caching;
+use crate::errors::Refusal;
+
+/// The login page, and its form's target.
+pub async fn serve(State(issuer): Here, request: Request) -> Response {
+    let method = request.method().clone();
+    let (parts, form) = match read(request).await {
+        Ok(read) => read,
+        Err(refusal) => return issuer.refuse(&refusal, Caching::Never),
+    };
+    let mut browser = Browser::of(&issuer, &parts.headers);
+    if method != Method::POST {
+        let page = issuer.pages.login(form.get("error").is_some(), form.get("logout").is_some());
+        let response = issuer.answers.page(200, page);
+        return browser.keep(&issuer, response);
+    }
+    let (name, password) = (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
+    let user = issuer.people.by_name(name).filter(|user| user.active && user.password == password);
+    let Some(user) = user else {
+        let response = issuer.answers.redirect(302, &issuer.url("login?error=failure"), Caching::Never);
+        return browser.keep(&issuer, response);
+    };
+    browser.renew(&issuer);
+    browser.session.user = Some((user.uuid.clone(), issuer.now()));
+    issuer.actor.note(format!("{} logs in", user.username));
+    let back = if issuer.must_sign(&user, issuer.now()) {
+        "/iam/aup/sign".to_owned()
+    } else {
+        browser.session.saved.take().unwrap_or_else(|| "/dashboard".into())
+    };
+    let response = issuer.answers.redirect(302, &issuer.url(&back), Caching::Never);
+    browser.keep(&issuer, response)
+}
+
+/// Ends the session.
+pub async fn logout(State(issuer): Here, request: Request) -> Response {
+    let browser = Browser::of(&issuer, request.headers());
+    issuer.pending.drop_session(&browser.id);
+    issuer.answers.redirect(302, &issuer.url("login?logout"), Caching::Never)
+}
+
+/// Where people land after login.
+pub async fn dashboard(State(issuer): Here, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return issuer.refuse(&Refusal::method("GET"), Caching::Never);
+    }
+    let browser = Browser::of(&issuer, request.headers());
+    let Some(user) = browser.user(&issuer) else { return browser.to_login(&issuer, request.uri()) };
+    let groups: Vec<&str> = user.memberships.all.iter().map(|g| &**g).collect();
+    let response = issuer.answers.page(200, issuer.pages.dashboard(&user.name, &user.username, &groups));
+    browser.keep(&issuer, response)
+}

@@ -1,0 +1,64 @@
+//! The endpoints: each parses, calls a core, and answers.
+
+pub mod aup;
+pub mod authorize;
+pub mod browser;
+pub mod device;
+pub mod devicecode;
+pub mod discovery;
+pub mod introspect;
+pub mod jwk;
+pub mod keys;
+pub mod login;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use carnet_stage::Body;
+use carnet_stage::body::read_limited;
+use http::request::Parts;
+
+use crate::answer::Caching;
+use crate::errors::{Refusal, Shape};
+use crate::form::{Form, LIMIT};
+use crate::issuer::Issuer;
+use crate::quirks::Quirk;
+
+/// The shared issuer, as axum hands it over.
+pub type Here = State<Arc<Issuer>>;
+
+/// A request with its body.
+pub type Request = http::Request<Body>;
+
+/// Reads a request's parameters. A body that is too long or breaks off is the client's fault.
+pub async fn read(request: Request) -> Result<(Parts, Form), Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = read_limited(body, LIMIT).await.map_err(|why| match why {
+        carnet_stage::body::BodyError::TooLong { .. } => Refusal::new(413, "invalid_request", "The body is too long."),
+        carnet_stage::body::BodyError::Broken(_) => Refusal::bad("invalid_request", "The body broke off."),
+    })?;
+    let form = Form::read(parts.uri.query(), &parts.headers, &body);
+    Ok((parts, form))
+}
+
+/// A POST that failed inside: 405 in IAM, 500 otherwise.
+pub fn failed_inside(issuer: &Issuer) -> Refusal {
+    if issuer.has(Quirk::Q41) { Refusal::method("GET") } else { Refusal::internal() }
+}
+
+/// Paths that nobody serves.
+pub async fn unknown(State(issuer): Here, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let refusal = if path.starts_with("/iam/api") && !issuer.rules.strict() {
+        Refusal::unauthorized("Full authentication is required to access this resource")
+    } else if issuer.rules.strict() && crate::answer::header(request.headers(), &http::header::ACCEPT).is_some_and(|a| a.contains("json")) {
+        Refusal::new(404, "not_found", "Nothing is served at this path.").dressed(Shape::Plain)
+    } else {
+        Refusal::page(404, "Not Found")
+    };
+    issuer.refuse(&refusal, Caching::Never)
+}

@@ -1,0 +1,164 @@
+//! `POST /token` (RFC 6749 §3.2; order of checks: issuer page §2.0).
+
+use axum::extract::State;
+use axum::response::Response;
+use http::Method;
+use http::header::ACCEPT;
+
+use super::{Here, Request, failed_inside, read};
+use crate::answer::{Caching, header};
+use crate::auth::authenticate;
+use crate::errors::{Refusal, Shape};
+use crate::form::Form;
+use crate::grant::{self, check_scopes, client_credentials, code, device, exchange, password, refresh, target_refusal};
+use crate::issue::Made;
+use crate::issuer::Issuer;
+use crate::quirks::Quirk;
+use crate::store::clients::grants::{
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, PASSWORD, REFRESH_TOKEN, TOKEN_EXCHANGE,
+};
+
+/// Answers a token request.
+pub async fn serve(State(issuer): Here, request: Request) -> Response {
+    let accepts_json = accepts_json(header(request.headers(), &ACCEPT));
+    match answer(&issuer, request).await {
+        Ok(_) if !accepts_json && issuer.rules.then() && issuer.has(Quirk::Q41) => {
+            issuer.refuse(&Refusal::method("GET"), Caching::NoStore)
+        }
+        Ok(made) => issuer.answers.json_text(200, made.body, Caching::NoStore),
+        Err(refusal) => {
+            let refusal = if !accepts_json && issuer.has(Quirk::Q41) && refusal.shape == Shape::OAuth {
+                Refusal::method("GET")
+            } else {
+                refusal
+            };
+            issuer.refuse(&refusal, Caching::NoStore)
+        }
+    }
+}
+
+fn accepts_json(accept: Option<&str>) -> bool {
+    accept.is_none_or(|accept| {
+        accept.split(',').map(|one| one.split(';').next().unwrap_or_default().trim()).any(|kind| {
+            matches!(kind, "" | "*/*" | "application/*" | "application/json") || kind.ends_with("+json")
+        })
+    })
+}
+
+async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
+    let method = request.method().clone();
+    if method != Method::POST {
+        return Err(wrong_method(issuer, &method, request).await);
+    }
+    let (parts, form) = read(request).await?;
+    let form = form.settle(&issuer.rules)?;
+    if issuer.has(Quirk::Q49) && form.pairs().iter().any(|(_, value)| value.chars().count() > 2048) {
+        return Err(Refusal::new(500, "server_error", "could not execute statement"));
+    }
+    let caller = authenticate(issuer, &parts.headers, &form).await?;
+    let client = caller.client;
+    if form.filled("client_id").is_some_and(|named| named != &*client.id) {
+        return Err(Refusal::new(401, "invalid_client", "Given client ID does not match authenticated client"));
+    }
+    if !client.active && !issuer.rules.then() {
+        return Err(Refusal::new(401, "invalid_client", format!("Client is suspended: {}", client.id)));
+    }
+    let grant = grant_type(issuer, &form)?;
+    let asked = grant::parse_scope(issuer, &client, form.get("scope"));
+    let request = grant::Request { issuer, client: &client, form: &form, asked, now: issuer.now() };
+    if request.asked.is_none() && grant == TOKEN_EXCHANGE && issuer.rules.today() {
+        let text = "The scope parameter is required for a token exchange request!";
+        return Err(Refusal::bad("invalid_request", text));
+    }
+    if issuer.config.require_scope && issuer.rules.strict() && request.asked.is_none() && asks_scopes(grant) {
+        return Err(Refusal::bad("invalid_request", "The parameter scope is missing."));
+    }
+    decide(request, grant).await
+}
+
+fn asks_scopes(grant: &str) -> bool {
+    matches!(grant, CLIENT_CREDENTIALS | PASSWORD | TOKEN_EXCHANGE)
+}
+
+fn grant_type<'a>(issuer: &Issuer, form: &'a Form) -> Result<&'a str, Refusal> {
+    match form.get("grant_type") {
+        None if issuer.has(Quirk::Q34) => Err(Refusal::internal()),
+        None => Err(Refusal::bad("invalid_request", "Missing grant type")),
+        Some(grant) => Ok(grant),
+    }
+}
+
+async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusal> {
+    let (issuer, rules) = (request.issuer, &request.issuer.rules);
+    // IAM 1.12 looks the refresh token up, and IAM 1.12 and strict bind the audience, before they look at scopes.
+    let mut presented = None;
+    if grant == REFRESH_TOKEN && rules.today() {
+        presented = Some(refresh::look_up(&request)?);
+    }
+    request.target().check_resource(rules).map_err(|fault| target_refusal(&fault))?;
+    if let Some(presented) = &presented {
+        refresh::check_target(&request, presented)?;
+    }
+    if let Some(asked) = &request.asked {
+        check_scopes(issuer, request.client, asked)?;
+    }
+    if grant.is_empty() {
+        return Err(Refusal::bad("invalid_request", "Missing grant type"));
+    }
+    if grant == "implicit" && !rules.strict() {
+        return Err(Refusal::bad("invalid_grant", "Implicit grant type not supported from token endpoint"));
+    }
+    let known = [CLIENT_CREDENTIALS, PASSWORD, TOKEN_EXCHANGE, REFRESH_TOKEN, AUTHORIZATION_CODE, DEVICE_CODE];
+    let Some(grant) = known.into_iter().find(|name| *name == grant) else {
+        let text = "Unsupported grant type";
+        let text = if rules.then() { format!("{text}: {grant}") } else { text.to_owned() };
+        return Err(Refusal::bad("unsupported_grant_type", text));
+    };
+    if !request.client.may(grant) {
+        return Err(unauthorized_grant(issuer, grant));
+    }
+    match grant {
+        CLIENT_CREDENTIALS => client_credentials::grant(&request).await,
+        PASSWORD => password::grant(&request).await,
+        TOKEN_EXCHANGE => exchange::grant(&request).await,
+        AUTHORIZATION_CODE => code::grant(&request).await,
+        DEVICE_CODE => device::grant(&request).await,
+        _ => {
+            let presented = match presented {
+                Some(presented) => presented,
+                None => refresh::look_up(&request)?,
+            };
+            refresh::grant(&request, presented).await
+        }
+    }
+}
+
+/// A grant that the client is not registered for.
+pub fn unauthorized_grant(issuer: &Issuer, grant: &str) -> Refusal {
+    if issuer.rules.strict() {
+        let text = format!("The client is not registered for {}.", crate::store::clients::grants::short(grant));
+        return Refusal::bad("unauthorized_client", text);
+    }
+    let text = "Unauthorized grant type";
+    let text = if issuer.rules.then() { format!("{text}: {grant}") } else { text.to_owned() };
+    Refusal::new(401, "invalid_client", text)
+}
+
+/// Anything but POST (issuer page §2.9).
+async fn wrong_method(issuer: &Issuer, method: &Method, request: Request) -> Refusal {
+    if issuer.rules.strict() {
+        return Refusal::new(405, "invalid_request", "Use POST.").dressed(Shape::AllowJson("POST"));
+    }
+    if method != Method::GET && method != Method::HEAD {
+        return Refusal::method(if issuer.rules.today() { "GET,POST" } else { "" });
+    }
+    let Ok((parts, form)) = read(request).await else { return failed_inside(issuer) };
+    let in_query = form.get("client_id").is_some() && !parts.headers.contains_key(http::header::AUTHORIZATION);
+    if in_query && issuer.rules.today() {
+        return Refusal::page(500, "Internal Server Error");
+    }
+    match authenticate(issuer, &parts.headers, &form).await {
+        Err(refusal) if !in_query => refusal,
+        _ => Refusal::new(405, "method_not_allowed", "Request method 'GET' not supported").dressed(Shape::AllowJson("")),
+    }
+}

@@ -1,0 +1,43 @@
+//! `client_credentials`: a client's own token, no person, no refresh token (issuer page §2.4).
+
+use std::sync::Arc;
+
+use super::{Request, without_reserved};
+use crate::audience::Step;
+use crate::errors::Refusal;
+use crate::issue::{self, Made, RefreshPlan, Ticket};
+use crate::quirks::Quirk;
+use crate::store::Holder;
+use crate::store::clients::grants;
+
+/// Gives the client its token.
+pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+    let Request { issuer, client, now: _, .. } = request;
+    if client.is_public() && !issuer.has(Quirk::Q03) {
+        return Err(Refusal::bad("unauthorized_client", "A public client cannot use client_credentials."));
+    }
+    let target = request.target();
+    let audience = target.wish(Step::First, &issuer.rules).map(str::to_owned);
+    let scopes = request.scopes();
+    let scopes = if client.literal { scopes } else { without_reserved(issuer, scopes) };
+    let holder = Holder {
+        client: Arc::clone(&client.id),
+        sub: Arc::clone(&client.id),
+        grant: grants::CLIENT_CREDENTIALS,
+        scope: scopes.join(" ").into(),
+        audience: audience.clone().map(Into::into),
+        ..Holder::default()
+    };
+    let ticket = Ticket {
+        client,
+        user: None,
+        holder: Arc::new(holder),
+        scopes,
+        audience,
+        grant: grants::CLIENT_CREDENTIALS,
+        refresh: RefreshPlan::None,
+        id_token: false,
+        parent: None,
+    };
+    issue::make(issuer, ticket).await
+}

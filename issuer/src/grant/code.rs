@@ -1,0 +1,120 @@
+//! `authorization_code` with PKCE (issuer page §2.5).
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use carnet_profile::jose::base64url;
+
+use super::password::first_ticket;
+use super::{Request, check_aup, narrow, target_refusal};
+use crate::audience::Step;
+use crate::errors::Refusal;
+use crate::issue::{self, Made};
+use crate::quirks::Quirk;
+use crate::store::clients::grants;
+use crate::store::{CodeRequest, Holder};
+
+/// Redeems a code.
+pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+    let Request { issuer, client, form, now, .. } = request;
+    let Some(code) = form.get("code") else {
+        return Err(if issuer.rules.strict() {
+            Refusal::bad("invalid_request", "The parameter code is missing.")
+        } else {
+            Refusal::bad("invalid_request", "An authorization code must be supplied.")
+        });
+    };
+    let Some(granted) = issuer.pending.take_code(code) else { return Err(unknown(request, code)) };
+    check(request, &granted)?;
+    let CodeRequest { approval, user, login, .. } = granted;
+    let user = issuer.people.by_uuid(&user).ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
+    check_aup(issuer, &user, *now)?;
+    let audience = request
+        .target()
+        .bound(Step::Code, approval.resource.as_deref(), approval.audience.as_deref(), &issuer.rules)
+        .map_err(|fault| target_refusal(&fault))?;
+    let narrowed = narrow(issuer, client, &user, approval.scopes);
+    let holder = Holder {
+        client: Arc::clone(&client.id),
+        sub: Arc::clone(&user.uuid),
+        person: true,
+        grant: grants::AUTHORIZATION_CODE,
+        scope: narrowed.request.join(" ").into(),
+        audience: audience.clone().map(Into::into),
+        resource: approval.resource.map(Into::into),
+        login: Some(login),
+        ..Holder::default()
+    };
+    let ticket = first_ticket(request, &user, holder, narrowed.claim, audience, grants::AUTHORIZATION_CODE, None);
+    let made = issue::make(issuer, ticket).await?;
+    if !issuer.has(Quirk::Q15) {
+        issuer.pending.redeemed(code, made.refresh, made.access);
+    }
+    Ok(made)
+}
+
+fn unknown(request: &Request<'_>, code: &str) -> Refusal {
+    let issuer = request.issuer;
+    if let Some(ids) = issuer.pending.given_by(code) {
+        // RFC 6749 §4.1.2: used twice, so what came of it ends.
+        for id in ids {
+            issuer.tokens.revoke_refresh(id, true);
+            issuer.tokens.revoke_access_digest(id);
+        }
+        issuer.actor.note("an authorization code was used twice: the tokens of its first use end");
+    }
+    if issuer.rules.strict() {
+        Refusal::bad("invalid_grant", "The code is unknown, used or expired.")
+    } else {
+        Refusal::bad("invalid_grant", format!("JpaAuthorizationCodeRepository: no authorization code found for value {code}"))
+    }
+}
+
+fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
+    let Request { issuer, client, form, now, .. } = request;
+    let strict = issuer.rules.strict();
+    if !issuer.has(Quirk::Q16) && granted.exp <= *now {
+        return Err(Refusal::bad("invalid_grant", "The code is unknown, used or expired."));
+    }
+    let approval = &granted.approval;
+    let repeated = form.get("redirect_uri");
+    if (approval.redirect_given || repeated.is_some()) && repeated != Some(approval.redirect_uri.as_str()) {
+        return Err(Refusal::bad("invalid_grant", "Redirect URI mismatch."));
+    }
+    if approval.client != client.id {
+        return Err(if strict {
+            Refusal::bad("invalid_grant", "The code was given to another client.")
+        } else {
+            Refusal::new(401, "invalid_client", "Client ID mismatch")
+        });
+    }
+    let Some((challenge, method)) = &approval.challenge else { return Ok(()) };
+    let verifier = form.get("code_verifier");
+    let wrong = if issuer.has(Quirk::Q17) { "invalid_request" } else { "invalid_grant" };
+    let mismatch = || Err(Refusal::bad(wrong, "Code challenge and verifier do not match"));
+    match method.as_str() {
+        "S256" => match verifier {
+            None if issuer.has(Quirk::Q17) => Err(Refusal::internal()),
+            Some(verifier) if s256(verifier) == *challenge => Ok(()),
+            _ => mismatch(),
+        },
+        "plain" if verifier == Some(challenge.as_str()) => Ok(()),
+        "plain" => mismatch(),
+        // nothing is checked.
+        _ => Ok(()),
+    }
+}
+
+/// The S256 transformation of RFC 7636 §4.2.
+pub fn s256(verifier: &str) -> String {
+    base64url(digest::digest(&digest::SHA256, verifier.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn rfc_7636_appendix_b() {
+        let challenge = super::s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+}

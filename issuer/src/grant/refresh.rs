@@ -1,0 +1,161 @@
+//! `refresh_token`: a fresh access token, narrower or the same, and what becomes of the refresh token
+//! (issuer page §2.6).
+
+use std::sync::Arc;
+
+use super::{Request, check_groups, check_user, last_filter, relative, target_refusal, without_reserved};
+use crate::audience::Step;
+use crate::errors::Refusal;
+use crate::issue::{self, Made, RefreshPlan, Ticket, refresh_id, refresh_text};
+use crate::order;
+use crate::quirks::Quirk;
+use crate::scopes::{Match, allowed};
+use crate::store::clients::grants;
+use crate::store::{Client, RefreshRecord};
+
+/// A refresh token that was looked up.
+pub struct Presented {
+    jti: u128,
+    record: RefreshRecord,
+    text: String,
+}
+
+/// Looks the refresh token of a request up.
+pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
+    let Request { issuer, form, now, .. } = request;
+    let Some(text) = form.get("refresh_token") else {
+        return Err(match (issuer.rules.strict(), issuer.rules.then()) {
+            (true, _) => Refusal::bad("invalid_request", "The parameter refresh_token is missing."),
+            (_, true) => Refusal::new(401, "invalid_token", "Invalid refresh token: null"),
+            _ => Refusal::internal(),
+        });
+    };
+    let gone = |reason: &str| {
+        if issuer.has(Quirk::Q21) {
+            Refusal::new(401, "invalid_token", reason.replace("{}", text))
+        } else {
+            Refusal::bad("invalid_grant", "The refresh token is unknown, expired or revoked.")
+        }
+    };
+    let unknown = if issuer.rules.then() { "Invalid refresh token: {}" } else { "Refresh token for value {} was not found" };
+    let found = refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
+    let (jti, record) = found.filter(|(jti, r)| refresh_text(*jti, r.exp) == text).ok_or_else(|| gone(unknown))?;
+    if record.exp.is_some_and(|exp| exp <= *now) {
+        issuer.tokens.revoke_refresh(jti, false);
+        return Err(gone("Invalid refresh token: {}"));
+    }
+    if let Some((at, _)) = record.rotated
+        && at + issuer.config.refresh_grace <= *now
+    {
+        let ended = issuer.tokens.revoke_line(jti);
+        issuer.actor.note(format!("a refresh token was used after it had been rotated away: {ended} tokens of its line end"));
+        return Err(gone(unknown));
+    }
+    Ok(Presented { jti, record, text: text.to_owned() })
+}
+
+/// IAM 1.12 binds the audience before it looks at scopes and grant.
+pub fn check_target(request: &Request<'_>, presented: &Presented) -> Result<(), Refusal> {
+    let holder = &presented.record.holder;
+    request
+        .target()
+        .bound(Step::Refresh, holder.resource.as_deref(), holder.audience.as_deref(), &request.issuer.rules)
+        .map(|_| ())
+        .map_err(|fault| target_refusal(&fault))
+}
+
+/// Refreshes with a token that was looked up.
+pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, Refusal> {
+    let Request { issuer, client, now, .. } = request;
+    let Presented { jti, record, text } = presented;
+    let holder = Arc::clone(&record.holder);
+    if holder.client != client.id {
+        return Err(if issuer.rules.strict() {
+            Refusal::bad("invalid_grant", "The refresh token belongs to another client.")
+        } else {
+            Refusal::new(401, "invalid_client", "Client does not own the presented refresh token")
+        });
+    }
+    let carried = holder.scopes();
+    let asked = match &request.asked {
+        None if issuer.has(Quirk::Q06) && !client.literal => {
+            let capacity = order::copy_capacity(carried.len());
+            order::hashed(carried.clone(), capacity)
+        }
+        None => carried.clone(),
+        Some(asked) => {
+            let asked = without_reserved(issuer, asked.clone());
+            within(request, client, &asked, &carried)?;
+            if issuer.has(Quirk::Q06) && !client.literal { order::hashed(asked, 16) } else { asked }
+        }
+    };
+    let target = request.target();
+    let audience = target
+        .bound(Step::Refresh, holder.resource.as_deref(), holder.audience.as_deref(), &issuer.rules)
+        .map_err(|fault| target_refusal(&fault))?;
+    let user = if holder.person { issuer.people.by_uuid(&holder.sub) } else { None };
+    if holder.person {
+        let user = user.as_ref().ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
+        if !issuer.rules.then() {
+            check_user(issuer, user, *now, false)?;
+        }
+        check_groups(issuer, user, &asked)?;
+    }
+    let claim = match &user {
+        Some(user) => last_filter(issuer, client, user, &asked),
+        None => without_reserved(issuer, asked),
+    };
+    if issuer.has(Quirk::Q47) {
+        tokio::task::yield_now().await;
+    }
+    if client.clear || (!client.reuse && !issuer.rules.then()) {
+        issuer.tokens.clear_access_of(jti);
+    }
+    let original = holder.has_scope("openid");
+    let id_token = original && (issuer.has(Quirk::Q42) || claim.iter().any(|s| s == "openid"));
+    let refresh = if client.reuse { RefreshPlan::Keep(text, jti) } else { RefreshPlan::Rotate(jti) };
+    let ticket = Ticket {
+        client,
+        user: user.as_deref(),
+        holder,
+        scopes: claim,
+        audience,
+        grant: grants::REFRESH_TOKEN,
+        refresh,
+        id_token,
+        parent: Some(uuid::Uuid::from_u128(jti).to_string()),
+    };
+    let made = issue::make(issuer, ticket).await?;
+    if !client.reuse {
+        rotate(request, jti, made.refresh);
+    }
+    Ok(made)
+}
+
+/// What happens to a refresh token that another one has replaced.
+fn rotate(request: &Request<'_>, old: u128, next: Option<u128>) {
+    let Request { issuer, now, .. } = request;
+    match next {
+        Some(next) if !issuer.has(Quirk::Q19) => issuer.tokens.rotate(old, next, *now),
+        _ => {
+            issuer.tokens.revoke_refresh(old, false);
+        }
+    }
+}
+
+/// REQ-7: a refresh may ask for the same or less. In IAM 1.7 it may ask for anything the client may.
+fn within(request: &Request<'_>, client: &Client, asked: &[String], carried: &[String]) -> Result<(), Refusal> {
+    let issuer = request.issuer;
+    if issuer.rules.then() || client.literal {
+        return Ok(());
+    }
+    let matchers = issuer.catalogue.matchers(carried);
+    for scope in asked {
+        match allowed(&matchers, scope) {
+            Match::Yes => {}
+            Match::Relative => return Err(relative(issuer)),
+            Match::No => return Err(Refusal::bad("invalid_scope", "Up-scoping is not allowed.")),
+        }
+    }
+    Ok(())
+}

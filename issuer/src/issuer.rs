@@ -1,0 +1,181 @@
+//! The running issuer: its settings, its stores, and its pen for the journal.
+
+use std::sync::{Arc, RwLock};
+
+use carnet_stage::{Actor, Event, Judged, Seq};
+use rand::RngCore as _;
+
+pub use carnet_stage::CheckRecord;
+
+use crate::answer::{Answers, Caching};
+use crate::config::{Config, stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes};
+use crate::errors::Refusal;
+use crate::exchange::ExchangePolicies;
+use crate::keys::{Keys, SigningKey};
+use crate::pages::Pages;
+use crate::policies::ScopePolicies;
+use crate::quirks::{Quirk, Rules};
+use crate::scopes::Catalogue;
+use crate::store::{Client, Clients, Pending, People, Tokens, User, read};
+
+/// An issuer. One per actor, shared by all its requests.
+pub struct Issuer {
+    /// The actor it is.
+    pub actor: Actor,
+    /// Its settings.
+    pub config: Config,
+    /// The behaviour in force.
+    pub rules: Rules,
+    /// The issuer string of its tokens.
+    pub iss: Arc<str>,
+    /// Its base URL without a final slash.
+    pub base: String,
+    /// Scope matchers and system scopes.
+    pub catalogue: Catalogue,
+    /// Clients.
+    pub clients: Clients,
+    /// People and groups.
+    pub people: People,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// What is under way.
+    pub pending: Pending,
+    /// Scope policies.
+    pub scope_policies: RwLock<Arc<ScopePolicies>>,
+    /// Exchange policies.
+    pub exchange_policies: RwLock<Arc<ExchangePolicies>>,
+    /// Policies as configured, for the admin listener.
+    pub policy_texts: RwLock<PolicyTexts>,
+    /// Signing keys.
+    pub keys: Keys,
+    /// Makes answers.
+    pub answers: Answers,
+    /// Pages for people.
+    pub pages: Pages,
+}
+
+/// Policies as configured.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyTexts {
+    /// Scope policies.
+    pub scope: Vec<crate::config::ScopePolicyConfig>,
+    /// Exchange policies.
+    pub exchange: Vec<crate::config::ExchangePolicyConfig>,
+}
+
+impl Issuer {
+    /// Builds the stores; the keys come later.
+    pub fn new(actor: Actor, config: Config) -> Self {
+        let rules = Rules::new(config.compat, &config.quirks);
+        let base = actor.base_url();
+        let iss: Arc<str> = config.issuer.clone().unwrap_or_else(|| format!("{base}/")).into();
+        let matchers = config.scope_matchers.clone().unwrap_or_else(|| stock_matchers(config.compat));
+        let system = config.system_scopes.clone().unwrap_or_else(|| stock_system_scopes(config.compat));
+        let catalogue = Catalogue::new(&matchers, system.into_iter().map(|s| s.scope).collect(), &rules);
+        let clients = Clients::default();
+        for client in &config.clients {
+            clients.put(Client::new(client, &config.lifetimes, &catalogue, || secret(&actor)));
+        }
+        let now = actor.clock().seconds();
+        let people = People::new(&config.users, &config.groups, &rules, now, || actor.uuid().to_string());
+        let texts = PolicyTexts {
+            scope: config.scope_policies.clone().unwrap_or_else(stock_scope_policies),
+            exchange: config.exchange_policies.clone().unwrap_or_else(stock_exchange_policies),
+        };
+        Self {
+            scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope))),
+            exchange_policies: RwLock::new(Arc::new(ExchangePolicies::new(&texts.exchange))),
+            policy_texts: RwLock::new(texts),
+            answers: Answers::new(rules.clone(), actor.host()),
+            pages: Pages::new(&config.organisation),
+            tokens: Tokens::default(),
+            pending: Pending::default(),
+            keys: Keys::default(),
+            actor,
+            config,
+            rules,
+            iss,
+            base,
+            catalogue,
+            clients,
+            people,
+        }
+    }
+
+    /// The clock's Unix seconds.
+    pub fn now(&self) -> i64 {
+        self.actor.clock().seconds()
+    }
+
+    /// Whether a quirk is on.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.rules.has(quirk)
+    }
+
+    /// The scope policies in force.
+    pub fn scope_policies(&self) -> Arc<ScopePolicies> {
+        Arc::clone(&read(&self.scope_policies))
+    }
+
+    /// The exchange policies in force.
+    pub fn exchange_policies(&self) -> Arc<ExchangePolicies> {
+        Arc::clone(&read(&self.exchange_policies))
+    }
+
+    /// The key that signs, after the schedule was looked at.
+    pub async fn signer(&self) -> Result<Arc<SigningKey>, Refusal> {
+        self.keys.signer().await.map_err(|why| {
+            self.actor.note(format!("no signing key: {why}"));
+            Refusal::internal()
+        })
+    }
+
+    /// A refusal as an answer.
+    pub fn refuse(&self, refusal: &Refusal, caching: Caching) -> axum::response::Response {
+        self.answers.refuse(refusal, caching, &self.pages)
+    }
+
+    /// Records a judgement with its checks.
+    pub fn judged(&self, jti: Option<String>, demand: String, granted: bool, checks: Vec<CheckRecord>, hint: Option<String>) -> Seq {
+        let by = self.actor.name().to_owned();
+        self.actor.record(Event::Judged(Box::new(Judged { by, jti, demand, granted, checks, hint })))
+    }
+
+    /// Whether a person must sign the acceptable use policy before going on.
+    pub fn must_sign(&self, user: &User, now: i64) -> bool {
+        let Some(aup) = &self.config.aup else { return false };
+        match user.aup_signed_at {
+            None => true,
+            Some(at) => aup.validity_days > 0 && at + aup.validity_days * 86_400 <= now,
+        }
+    }
+
+    /// A path of this issuer as an absolute URL.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{}", self.base, path.trim_start_matches('/'))
+    }
+
+    /// The issuer with exactly one final slash, as IAM's metadata has it.
+    pub fn iss_with_slash(&self) -> String {
+        format!("{}/", self.iss.trim_end_matches('/'))
+    }
+
+    /// Random text of the URL-safe alphabet.
+    pub fn random_text(&self, bytes: usize) -> String {
+        let mut buffer = vec![0; bytes];
+        self.actor.random(|random| random.fill_bytes(&mut buffer));
+        carnet_profile::jose::base64url(buffer)
+    }
+}
+
+/// A client secret of 512 bits.
+pub(crate) fn secret(actor: &Actor) -> String {
+    let mut buffer = [0; 64];
+    actor.random(|random| random.fill_bytes(&mut buffer));
+    carnet_profile::jose::base64url(buffer)
+}
+
+/// One line of a judgement.
+pub fn check(name: &str, ok: bool, saw: impl Into<String>, wanted: impl Into<String>) -> CheckRecord {
+    CheckRecord { name: name.to_owned(), ok, saw: saw.into(), wanted: wanted.into() }
+}

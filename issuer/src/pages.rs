@@ -1,0 +1,162 @@
+//! Pages for people: plain HTML that needs no script, reads well on a phone and to a screen reader.
+
+use minijinja::{Environment, context};
+
+const TEMPLATES: [(&str, &str); 9] = [
+    ("frame.html", include_str!("pages/frame.html")),
+    ("login.html", include_str!("pages/login.html")),
+    ("consent.html", include_str!("pages/consent.html")),
+    ("device.html", include_str!("pages/device.html")),
+    ("device_done.html", include_str!("pages/device_done.html")),
+    ("aup.html", include_str!("pages/aup.html")),
+    ("dashboard.html", include_str!("pages/dashboard.html")),
+    ("error.html", include_str!("pages/error.html")),
+    ("oauth_error.html", include_str!("pages/oauth_error.html")),
+];
+
+/// The pages of one issuer.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    templates: std::sync::OnceLock<Environment<'static>>,
+    organisation: String,
+}
+
+/// A scope with what it means in plain words.
+#[derive(serde::Serialize)]
+struct Line {
+    scope: String,
+    words: String,
+}
+
+impl Pages {
+    /// For an organisation of that name. Templates are read when the first page is asked for.
+    pub fn new(organisation: &str) -> Self {
+        Self { templates: std::sync::OnceLock::new(), organisation: organisation.to_owned() }
+    }
+
+    fn render(&self, name: &str, values: minijinja::Value) -> String {
+        let templates = self.templates.get_or_init(|| {
+            let mut env = Environment::new();
+            for (name, source) in TEMPLATES {
+                // A template that does not parse shows as a missing one; the tests render each.
+                let _parsed = env.add_template(name, source);
+            }
+            env
+        });
+        let values = context! { organisation => self.organisation, ..values };
+        templates
+            .get_template(name)
+            .and_then(|template| template.render(values))
+            .unwrap_or_else(|_| "<!doctype html><title>Error</title><p>This page could not be shown.".into())
+    }
+
+    /// The login form.
+    pub fn login(&self, failed: bool, logged_out: bool) -> String {
+        self.render("login.html", context! { failed, logged_out })
+    }
+
+    /// What a client asks for, to be approved. IAM 1.7 has a check box for each scope.
+    pub fn consent(&self, client: &str, user: &str, scopes: &[String], boxes: bool) -> String {
+        let action = "/authorize";
+        self.render("consent.html", context! { client, user, scopes => lines(scopes), boxes, action, user_code => "" })
+    }
+
+    /// The same for a device.
+    pub fn approve_device(&self, client: &str, scopes: &[String], user_code: &str, boxes: bool) -> String {
+        let action = "/device/approve";
+        self.render("consent.html", context! { client, user => "", scopes => lines(scopes), boxes, action, user_code })
+    }
+
+    /// The form for a user code.
+    pub fn device(&self, problem: Option<&str>) -> String {
+        self.render("device.html", context! { problem })
+    }
+
+    /// The end of the device flow.
+    pub fn device_done(&self, approved: bool) -> String {
+        self.render("device_done.html", context! { approved })
+    }
+
+    /// The acceptable use policy.
+    pub fn aup(&self, text: &str, url: Option<&str>) -> String {
+        self.render("aup.html", context! { text, url })
+    }
+
+    /// Where people land.
+    pub fn dashboard(&self, name: &str, username: &str, groups: &[&str]) -> String {
+        self.render("dashboard.html", context! { name, username, groups })
+    }
+
+    /// An error.
+    pub fn error(&self, status: u16, text: &str) -> String {
+        self.render("error.html", context! { status, text })
+    }
+
+    /// IAM's small page for errors of the authorization endpoint.
+    pub fn oauth_error(&self, error: &str, text: &str) -> String {
+        self.render("oauth_error.html", context! { error, text })
+    }
+}
+
+fn lines(scopes: &[String]) -> Vec<Line> {
+    scopes.iter().map(|scope| Line { scope: scope.clone(), words: in_words(scope) }).collect()
+}
+
+/// What a scope allows, in a sentence for somebody who knows no OAuth.
+pub fn in_words(scope: &str) -> String {
+    let (name, path) = scope.split_once(':').map_or((scope, None), |(name, path)| (name, Some(path)));
+    let at = match path {
+        None | Some("/") => "anywhere in your organisation's storage".to_owned(),
+        Some(path) => format!("in {path} and below"),
+    };
+    match name {
+        "openid" => "know who you are".into(),
+        "profile" => "see your name".into(),
+        "email" => "see your mail address".into(),
+        "address" => "see your postal address".into(),
+        "phone" => "see your phone number".into(),
+        "offline_access" => "go on when you are not there".into(),
+        "wlcg.groups" => path.map_or_else(|| "see your groups".into(), |group| format!("see that you are in the group {group}")),
+        "storage.read" => format!("read files {at}"),
+        "storage.create" => format!("add new files {at}"),
+        "storage.modify" => format!("add, overwrite, rename and delete files {at}"),
+        "storage.write" => format!("write files {at}"),
+        "storage.stage" => format!("bring files from tape {at}"),
+        "storage.poll" => format!("ask where files are {at}"),
+        "compute.read" => "see your jobs".into(),
+        "compute.create" => "submit jobs".into(),
+        "compute.modify" => "change your jobs".into(),
+        "compute.cancel" => "cancel your jobs".into(),
+        "scim" => "use the list of people and groups".into(),
+        "fts" => "transfer files through FTS".into(),
+        _ => format!("use {scope}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_renders_and_escapes() {
+        let pages = Pages::new("lab <1>");
+        let evil = ["storage.read:/<b>".to_owned()];
+        for (page, wants) in [
+            (pages.login(true, false), "name=\"username\""),
+            (pages.consent("<c>", "Ann", &evil, false), "name=\"scope.storage.read:/&lt;b&gt;\""),
+            (pages.consent("<c>", "Ann", &evil, true), "name=\"scope_storage.read:/&lt;b&gt;\""),
+            (pages.approve_device("c", &evil, "ABC", false), "value=\"ABC\""),
+            (pages.device(Some("no")), "name=\"user_code\""),
+            (pages.device_done(true), "has been approved"),
+            (pages.device_done(false), "has not been approved"),
+            (pages.aup("Be good.", None), "Be good."),
+            (pages.dashboard("Ann", "ann", &["/g"]), "/g"),
+            (pages.error(404, "Not Found"), "404. Not Found"),
+            (pages.oauth_error("invalid_client", "x<y"), "error=&quot;invalid_client&quot;, error_description=&quot;x&lt;y&quot;"),
+        ] {
+            assert!(page.replace("&#x2f;", "/").contains(wants), "{wants} in {page}");
+            assert!(!page.contains("<b>") && !page.contains("<script"), "{page}");
+            assert!(page.contains("<html lang=\"en\">") && page.contains("name=\"viewport\""));
+        }
+    }
+}

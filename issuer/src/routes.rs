@@ -1,0 +1,66 @@
+//! The issuer's paths, each with its source, and nothing else.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+
+use crate::endpoint as at;
+use crate::issuer::Issuer;
+
+/// The token endpoint (RFC 6749 §3.2).
+pub const TOKEN: &str = "/token";
+/// The authorization endpoint (RFC 6749 §3.1).
+pub const AUTHORIZE: &str = "/authorize";
+/// The device authorization endpoint (RFC 8628 §3.1).
+pub const DEVICE_CODE: &str = "/devicecode";
+/// Where people type a user code (RFC 8628 §3.3).
+pub const DEVICE: &str = "/device";
+/// The form's target (issuer page §2.8).
+pub const DEVICE_VERIFY: &str = "/device/verify";
+/// The approval's target (issuer page §2.8).
+pub const DEVICE_APPROVE: &str = "/device/approve";
+/// Introspection (RFC 7662).
+pub const INTROSPECT: &str = "/introspect";
+/// Revocation (RFC 7009).
+pub const REVOKE: &str = "/revoke";
+/// User information (OIDC Core §5.3).
+pub const USERINFO: &str = "/userinfo";
+/// The key set (RFC 7517).
+pub const JWK: &str = "/jwk";
+/// Discovery (OIDC Discovery §4).
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+/// Metadata (RFC 8414); IAM has none.
+pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// Login page (issuer page §2.5).
+pub const LOGIN: &str = "/login";
+/// End of the session (issuer page §2.5).
+pub const LOGOUT: &str = "/logout";
+/// Where people land (issuer page §2.5).
+pub const DASHBOARD: &str = "/dashboard";
+/// The acceptable use policy (issuer page §2.5).
+pub const AUP_SIGN: &str = "/iam/aup/sign";
+
+/// The public routes.
+pub fn public(issuer: Arc<Issuer>) -> Router {
+    Router::new()
+        .route(TOKEN, any(at::token::serve))
+        .route(AUTHORIZE, any(at::authorize::serve))
+        .route(DEVICE_CODE, any(at::devicecode::serve))
+        .route(DEVICE, any(at::device::show))
+        .route(DEVICE_VERIFY, any(at::device::verify))
+        .route(DEVICE_APPROVE, any(at::device::approve))
+        .route(INTROSPECT, any(at::introspect::serve))
+        .route(REVOKE, any(at::revoke::serve))
+        .route(USERINFO, any(at::userinfo::serve))
+        .route(JWK, any(at::jwk::serve))
+        .route(OPENID_CONFIGURATION, any(at::discovery::serve))
+        .route(AUTHORIZATION_SERVER, any(at::discovery::serve_rfc8414))
+        .route(LOGIN, any(at::login::serve))
+        .route(LOGOUT, any(at::login::logout))
+        .route(DASHBOARD, any(at::login::dashboard))
+        .route("/", any(at::login::dashboard))
+        .route(AUP_SIGN, any(at::aup::serve))
+        .fallback(at::unknown)
+        .with_state(issuer)
+}

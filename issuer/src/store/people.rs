@@ -1,0 +1,228 @@
+//! People and groups.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use super::{read, write};
+use crate::config::{GroupConfig, UserConfig};
+use crate::groups::Memberships;
+use crate::order;
+use crate::policies::Person;
+use crate::quirks::Rules;
+
+/// A person as the issuer works with it.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Subject of the person's tokens.
+    pub uuid: Arc<str>,
+    /// Login name.
+    pub username: Arc<str>,
+    /// Password.
+    pub password: String,
+    /// Administers the issuer.
+    pub admin: bool,
+    /// May log in.
+    pub active: bool,
+    /// When the acceptable use policy was signed, Unix seconds.
+    pub aup_signed_at: Option<i64>,
+    /// First name.
+    pub given_name: String,
+    /// Last name.
+    pub family_name: String,
+    /// Whole name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+    /// Whether it was verified.
+    pub email_verified: bool,
+    /// Last change, Unix seconds.
+    pub updated_at: i64,
+    /// Groups.
+    pub memberships: Memberships,
+}
+
+impl User {
+    /// As the scope policies see it.
+    pub fn person(&self) -> Person<'_> {
+        Person { username: &self.username, groups: &self.memberships.all, admin: self.admin }
+    }
+}
+
+/// A group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Full name with its leading slash.
+    pub name: Arc<str>,
+    /// Asserted only when named.
+    pub optional: bool,
+    /// Its id at the SCIM interface.
+    pub uuid: Arc<str>,
+    /// For people.
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    users: HashMap<Arc<str>, Arc<User>>,
+    by_name: HashMap<Arc<str>, Arc<str>>,
+    groups: Vec<Group>,
+    by_code_unit: bool,
+}
+
+/// All people and groups.
+#[derive(Debug, Default)]
+pub struct People {
+    book: RwLock<Book>,
+}
+
+/// A group's full name with its leading slash.
+pub fn full_name(name: &str) -> String {
+    format!("/{}", name.trim_start_matches('/'))
+}
+
+impl Book {
+    fn memberships(&self, mut all: Vec<Arc<str>>) -> Memberships {
+        // A group that nobody configured is a default group, after the configured ones.
+        let place = |name: &Arc<str>| self.groups.iter().position(|g| g.name == *name).unwrap_or(usize::MAX);
+        if self.by_code_unit {
+            all.sort_by(|a, b| order::by_utf16(a, b));
+        } else {
+            all.sort_by_key(place);
+        }
+        let optional = |name: &Arc<str>| self.groups.iter().any(|g| g.optional && g.name == *name);
+        let defaults = all.iter().filter(|name| !optional(name)).cloned().collect();
+        Memberships { all, defaults }
+    }
+}
+
+impl People {
+    /// People and groups of a configuration. IAM sorts default groups by name, strict keeps the administrator's order.
+    pub fn new(
+        users: &[UserConfig],
+        groups: &[GroupConfig],
+        rules: &Rules,
+        now: i64,
+        mut uuid: impl FnMut() -> String,
+    ) -> Self {
+        let mut book = Book { by_code_unit: !rules.strict(), ..Book::default() };
+        for group in groups {
+            book.groups.push(Group {
+                name: full_name(&group.name).into(),
+                optional: group.optional,
+                uuid: group.uuid.clone().unwrap_or_else(&mut uuid).into(),
+                description: group.description.clone(),
+            });
+        }
+        let people = Self { book: RwLock::new(book) };
+        for config in users {
+            people.add(config, now, &mut uuid);
+        }
+        people
+    }
+
+    /// Adds or replaces a person.
+    pub fn add(&self, config: &UserConfig, now: i64, uuid: impl FnOnce() -> String) -> Arc<User> {
+        let mut book = write(&self.book);
+        let groups = config.groups.iter().map(|name| full_name(name).into()).collect();
+        let capital = |text: &str| {
+            let mut chars = text.chars();
+            chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+        };
+        let given_name = config.given_name.clone().unwrap_or_else(|| capital(&config.username));
+        let family_name = config.family_name.clone().unwrap_or_else(|| "User".into());
+        let old = book.by_name.get(config.username.as_str()).cloned();
+        let user = User {
+            uuid: old.unwrap_or_else(|| config.uuid.clone().unwrap_or_else(uuid).into()),
+            username: config.username.as_str().into(),
+            password: config.password.clone(),
+            admin: config.admin,
+            active: config.active,
+            aup_signed_at: config.aup_signed.then_some(now),
+            name: config.name.clone().unwrap_or_else(|| format!("{given_name} {family_name}")),
+            given_name,
+            family_name,
+            email: config.email.clone().unwrap_or_else(|| format!("{}@example.org", config.username)),
+            email_verified: config.email_verified,
+            updated_at: now,
+            memberships: book.memberships(groups),
+        };
+        let user = Arc::new(user);
+        book.by_name.insert(Arc::clone(&user.username), Arc::clone(&user.uuid));
+        book.users.insert(Arc::clone(&user.uuid), Arc::clone(&user));
+        user
+    }
+
+    /// The person of that subject.
+    pub fn by_uuid(&self, uuid: &str) -> Option<Arc<User>> {
+        read(&self.book).users.get(uuid).cloned()
+    }
+
+    /// The person of that login name.
+    pub fn by_name(&self, username: &str) -> Option<Arc<User>> {
+        let book = read(&self.book);
+        book.by_name.get(username).and_then(|uuid| book.users.get(uuid)).cloned()
+    }
+
+    /// Changes a person.
+    pub fn change(&self, uuid: &str, change: impl FnOnce(&mut User)) -> Option<Arc<User>> {
+        let mut book = write(&self.book);
+        let mut user = User::clone(book.users.get(uuid)?);
+        change(&mut user);
+        user.memberships = book.memberships(std::mem::take(&mut user.memberships.all));
+        let user = Arc::new(user);
+        book.users.insert(Arc::clone(&user.uuid), Arc::clone(&user));
+        Some(user)
+    }
+
+    /// Removes a person.
+    pub fn remove(&self, uuid: &str) -> bool {
+        let mut book = write(&self.book);
+        match book.users.remove(uuid) {
+            Some(user) => book.by_name.remove(&user.username).is_some(),
+            None => false,
+        }
+    }
+
+    /// Everybody, sorted by login name.
+    pub fn all(&self) -> Vec<Arc<User>> {
+        let mut all: Vec<_> = read(&self.book).users.values().cloned().collect();
+        all.sort_by(|a, b| a.username.cmp(&b.username));
+        all
+    }
+
+    /// All groups, in the administrator's order.
+    pub fn groups(&self) -> Vec<Group> {
+        read(&self.book).groups.clone()
+    }
+
+    /// Adds a group; `None` when there is one of that name.
+    pub fn add_group(&self, config: &GroupConfig, uuid: impl FnOnce() -> String) -> Option<Group> {
+        let mut book = write(&self.book);
+        let name: Arc<str> = full_name(&config.name).into();
+        if book.groups.iter().any(|g| g.name == name) {
+            return None;
+        }
+        let group = Group {
+            name,
+            optional: config.optional,
+            uuid: config.uuid.clone().unwrap_or_else(uuid).into(),
+            description: config.description.clone(),
+        };
+        book.groups.push(group.clone());
+        Some(group)
+    }
+
+    /// Removes a group and every membership in it.
+    pub fn remove_group(&self, uuid: &str) -> bool {
+        let mut book = write(&self.book);
+        let Some(at) = book.groups.iter().position(|g| *g.uuid == *uuid) else { return false };
+        let gone = book.groups.remove(at);
+        let users: Vec<_> = book.users.values().filter(|u| u.memberships.all.contains(&gone.name)).cloned().collect();
+        for user in users {
+            let mut user = User::clone(&user);
+            user.memberships = book.memberships(user.memberships.all.into_iter().filter(|g| *g != gone.name).collect());
+            book.users.insert(Arc::clone(&user.uuid), Arc::new(user));
+        }
+        true
+    }
+}
