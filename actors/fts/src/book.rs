@@ -3,8 +3,10 @@
 //! Methods leave their changes of state in the book; the shell takes them with [`Book::take_changes`] and tells the
 //! journal.
 
+mod agents;
 mod end;
 mod orders;
+mod storage_tokens;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,12 +18,11 @@ pub use orders::{Ban, BanStatus, Cancelled, FileCancel};
 
 use crate::config::{Config, TokenModel};
 use crate::errors::Refused;
-use crate::exchange::exchange_reason;
 use crate::job::{File, FileId, Job, Owner};
 use crate::scheduler::{Limits, Scheduler, UnitId};
 use crate::state::{FileState, JobKind, JobState};
 use crate::submission::Submission;
-use crate::tokens::{Granted, TokenBook, TokenId, TokenState};
+use crate::tokens::{TokenBook, TokenId};
 
 /// A change of state, to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -381,274 +382,6 @@ impl Book {
         Some((file, self.jobs.get(&file.job)?))
     }
 
-    /// Exchanges that may be tried now.
-    pub fn take_exchanges(&mut self, now: i64, limit: usize) -> Vec<crate::tokens::TokenRow> {
-        let taken = self.tokens.take_exchanges(now, limit);
-        for row in &taken {
-            let cause = self.cause_of_token(&row.id);
-            let why = format!(
-                "asks {} for audience {}, scope {}",
-                row.issuer,
-                spoken(&row.audience),
-                row.scope
-            );
-            self.change(
-                cause,
-                "fts.token",
-                row.id.clone(),
-                row.state.as_str(),
-                TokenState::Exchanging.as_str(),
-                why,
-            );
-        }
-        taken
-    }
-
-    /// A new storage token; one of the same key stays.
-    pub fn add_token(&mut self, row: crate::tokens::TokenRow, cause: Option<Seq>, why: &str) {
-        let (id, state) = (row.id.clone(), row.state);
-        if self.tokens.insert(row) {
-            self.change(cause, "fts.token", id, "", state.as_str(), why.to_owned());
-        }
-    }
-
-    /// A storage token that FTS makes itself is wanted again: if the last exchange failed, or its product is past its
-    /// time and cannot be refreshed, the exchange starts afresh.
-    pub fn revive_token(
-        &mut self,
-        id: &str,
-        subject: crate::tokens::Secret,
-        cause: Option<Seq>,
-        now: i64,
-    ) {
-        let Some(from) = self.tokens.get(id).map(|row| row.state.as_str()) else {
-            return;
-        };
-        if self.tokens.revive(id, subject, now) {
-            let why = "submitted again".to_owned();
-            self.change(
-                cause,
-                "fts.token",
-                id.to_owned(),
-                from,
-                TokenState::Waiting.as_str(),
-                why,
-            );
-        }
-    }
-
-    /// An exchange succeeded: files that wait for nothing else enter the queue.
-    pub fn exchanged(&mut self, id: &str, granted: Granted, now: Timestamp) {
-        let cause = self.cause_of_token(id);
-        let why = format!(
-            "granted {}{}",
-            granted.scope.as_deref().unwrap_or("the scope asked for"),
-            if granted.refresh.is_some() {
-                ", with a refresh token"
-            } else {
-                ", without a refresh token"
-            }
-        );
-        self.tokens.exchanged(id, granted, now.as_second());
-        self.change(
-            cause,
-            "fts.token",
-            id.to_owned(),
-            "EXCHANGING",
-            "READY",
-            why,
-        );
-        let waiting = self.waiting_for.remove(id).unwrap_or_default();
-        for file in waiting {
-            let ready = self.files.get(&file).is_some_and(|file| {
-                file.state == FileState::TokenPrep
-                    && self.tokens.is_usable(&file.source_token)
-                    && self.tokens.is_usable(&file.destination_token)
-            });
-            if ready {
-                let initial = self
-                    .files
-                    .get(&file)
-                    .and_then(|file| file.initial)
-                    .unwrap_or(FileState::Submitted);
-                if self.set(file, initial, "its storage tokens are there") {
-                    self.entered(file, now);
-                }
-            }
-        }
-    }
-
-    /// An exchange was refused: every file that waits for it fails.
-    pub fn exchange_refused(&mut self, id: &str, message: &str, now: Timestamp) {
-        let cause = self.cause_of_token(id);
-        self.tokens
-            .exchange_failed(id, message, now.as_second(), self.rules.exchanges_again);
-        self.change(
-            cause,
-            "fts.token",
-            id.to_owned(),
-            "EXCHANGING",
-            "FAILED",
-            message.to_owned(),
-        );
-        let reason = exchange_reason(message);
-        for file in self.waiting_for.remove(id).unwrap_or_default() {
-            if self
-                .files
-                .get(&file)
-                .is_none_or(|file| file.state != FileState::TokenPrep)
-            {
-                continue;
-            }
-            self.close(file, FileState::Failed, Some(&reason), Some(false), now);
-            self.after(file, now);
-        }
-    }
-
-    /// Nobody answered an exchange and nothing fails for it: it is tried again at `again_at`.
-    pub fn exchange_unanswered(&mut self, id: &str, message: &str, again_at: i64) {
-        let cause = self.cause_of_token(id);
-        self.tokens.exchange_unanswered(id, again_at);
-        self.change(
-            cause,
-            "fts.token",
-            id.to_owned(),
-            "EXCHANGING",
-            "FAILED",
-            message.to_owned(),
-        );
-    }
-
-    /// A refresh begins. Gives the row as it was, or `None` when there is nothing to refresh or somebody is at it.
-    pub fn start_refresh(&mut self, id: &str) -> Option<crate::tokens::TokenRow> {
-        let row = self.tokens.start_refresh(id)?;
-        self.change(
-            None,
-            "fts.token",
-            id.to_owned(),
-            "READY",
-            "REFRESHING",
-            format!("asks {}", row.issuer),
-        );
-        Some(row)
-    }
-
-    /// A refresh ended.
-    pub fn refreshed(&mut self, id: &str, result: Result<Granted, String>, now: i64) {
-        let why = match result {
-            Ok(granted) => {
-                let why = format!(
-                    "granted {}",
-                    granted.scope.as_deref().unwrap_or("the same scope")
-                );
-                self.tokens.refreshed(id, granted, now);
-                why
-            }
-            Err(message) => {
-                self.tokens.refresh_failed(id, &message);
-                format!("refresh refused: {message}")
-            }
-        };
-        self.change(None, "fts.token", id.to_owned(), "REFRESHING", "READY", why);
-    }
-
-    fn cause_of_token(&self, id: &str) -> Option<Seq> {
-        let file = self.waiting_for.get(id)?.first()?;
-        self.file_and_job(*file)?.1.cause
-    }
-
-    /// Units that start now: their files are READY and belong to the caller until it reports the unit's end.
-    pub fn start(&mut self, now: Timestamp) -> Vec<Started> {
-        let units = self.scheduler.start(now.as_millisecond());
-        let mut started = Vec::with_capacity(units.len());
-        for unit in units {
-            let Some((file, job)) = self.file_and_job(unit) else {
-                self.scheduler.leave(unit);
-                continue;
-            };
-            let (job_id, kind, job_state, cause, host) = (
-                job.id.clone(),
-                job.kind,
-                job.state,
-                job.cause,
-                self.host.clone(),
-            );
-            let files: Vec<FileId> = if kind == JobKind::Reuse && file.retry == 0 {
-                self.files_of(job)
-                    .filter(|file| file.state == FileState::Submitted)
-                    .map(|file| file.id)
-                    .collect()
-            } else {
-                vec![unit]
-            };
-            self.last_pid += 1;
-            let pid = self.last_pid;
-            let mut taken = Vec::with_capacity(files.len());
-            for id in files {
-                if !self.set(id, FileState::Ready, "the scheduler lets it start") {
-                    continue;
-                }
-                if let Some(file) = self.files.get_mut(&id) {
-                    file.started = Some(now);
-                    file.recoverable = Some(false);
-                    file.reason = None;
-                    file.pid = Some(pid);
-                    file.transfer_host = Some(host.clone());
-                    file.internal = Some("nostreams:0,timeout:0,buffersize:0".into());
-                }
-                taken.push(id);
-            }
-            if taken.is_empty() {
-                self.scheduler.leave(unit);
-                continue;
-            }
-            let next = if kind == JobKind::Reuse {
-                JobState::Ready
-            } else {
-                JobState::Active
-            };
-            if matches!(job_state, JobState::Submitted | JobState::Staging) {
-                self.set_job(&job_id, next, "its first file starts", cause);
-            }
-            started.push(Started { unit, files: taken });
-        }
-        started
-    }
-
-    /// An agent begins its work on a file. `false`: the file is not the agent's any more.
-    pub fn agent_began(&mut self, id: FileId, now: Timestamp) -> bool {
-        if !self.set(id, FileState::Active, "its agent begins") {
-            return false;
-        }
-        if let Some(file) = self.files.get_mut(&id) {
-            file.started = Some(now);
-        }
-        let Some((_, job)) = self.file_and_job(id) else {
-            return false;
-        };
-        if job.state == JobState::Ready {
-            let (job, cause) = (job.id.clone(), job.cause);
-            self.set_job(&job, JobState::Active, "its first file is active", cause);
-        }
-        true
-    }
-
-    /// The agent saw the source's size, or learned its time limit.
-    pub fn learned(&mut self, id: FileId, filesize: Option<u64>, timeout: i64) {
-        if let Some(file) = self.files.get_mut(&id) {
-            file.filesize = filesize.or(file.filesize);
-            file.internal = Some(format!("nostreams:0,timeout:{timeout},buffersize:0"));
-        }
-    }
-
-    /// A performance marker came.
-    pub fn progress(&mut self, id: FileId, bytes: u64, seconds: f64) {
-        if let Some(file) = self.files.get_mut(&id) {
-            file.transferred = bytes;
-            file.throughput = Some(throughput(bytes, seconds));
-        }
-    }
-
     /// The next moment at which something happens by itself.
     pub fn next_moment(&self) -> Option<Timestamp> {
         let queue = self
@@ -748,23 +481,6 @@ impl Book {
             .flat_map(|file| [file.source_token.as_str(), file.destination_token.as_str()])
             .collect();
         self.tokens.retain(|id| used.contains(id));
-    }
-}
-
-/// MiB/s, as the server stores it.
-fn throughput(bytes: u64, seconds: f64) -> f64 {
-    if seconds <= 0.0 {
-        0.0
-    } else {
-        bytes as f64 / seconds / 1_048_576.0
-    }
-}
-
-fn spoken(audience: &str) -> &str {
-    if audience.is_empty() {
-        "none"
-    } else {
-        audience
     }
 }
 

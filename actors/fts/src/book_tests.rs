@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::reason::{Failure, Operation, Scope, refused};
 use crate::submission::Limits as Bounds;
+use crate::tokens::{Granted, TokenState};
 use crate::tokens::{Secret, TokenRow};
 
 fn at(seconds: i64) -> Timestamp {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carnet_stage::{Actor, Event, FaultEvent, Seq, current_cause, with_cause};
-use futures_util::{FutureExt as _, StreamExt as _};
+use carnet_stage::{Actor, Event, FaultEvent, Seq, StateChange, current_cause, with_cause};
+use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
@@ -110,16 +110,17 @@ impl Service {
         let result = deed(&mut book, now);
         let told = book.take_changes().into_iter().map(|change| {
             let cause = current_cause().or(change.cause);
-            let telling = with_cause(cause, async {
-                self.actor.state(
-                    change.entity,
-                    &change.id,
-                    change.from,
-                    change.to,
-                    &change.why,
-                )
+            let event = Event::State(StateChange {
+                entity: change.entity.to_owned(),
+                id: change.id.clone(),
+                from: change.from.to_owned(),
+                to: change.to.to_owned(),
+                why: change.why.clone(),
             });
-            let seq = telling.now_or_never().unwrap_or_default();
+            let seq = self
+                .actor
+                .journal()
+                .record_after(self.actor.name(), cause, event);
             (change, seq)
         });
         (result, told.collect())

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Book, throughput};
+use super::Book;
+use super::agents::throughput;
 use crate::job::{FileId, Retry};
 use crate::reason::Failure;
 use crate::scheduler::UnitId;
