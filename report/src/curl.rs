@@ -5,7 +5,7 @@
 
 use crate::{facts, lineage::Lineage, mask, mask::short_jti, suite::Played, text, why, words};
 use carnet_stage::{Event, Exchange, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// What the commands need to know that the journal does not hold.
@@ -40,6 +40,8 @@ const OWN_HEADERS: &[&str] = &[
 ];
 
 /// A shell script: the variables, then a command an exchange, each with a comment of who asked whom for what.
+///
+/// A poll that was repeated with the same answer stands there once.
 pub fn script(played: &Played<'_>, options: &Options) -> String {
     let mut shell = Shell {
         options,
@@ -47,9 +49,20 @@ pub fn script(played: &Played<'_>, options: &Options) -> String {
         variables: Vec::new(),
     };
     let mut commands = String::new();
+    let mut polled = BTreeSet::new();
     for record in played.records {
         if let Event::Exchange(exchange) = &record.event {
-            shell.command(&mut commands, record, exchange);
+            let poll = why::is_poll(exchange);
+            if !poll
+                || polled.insert((
+                    &exchange.from,
+                    &exchange.method,
+                    &exchange.url,
+                    exchange.status,
+                ))
+            {
+                shell.command(&mut commands, record, exchange);
+            }
         }
     }
     let mut out = format!("#!/bin/sh\n# {}\n", comment(played.title, options.reveal));
@@ -195,7 +208,12 @@ impl Shell<'_> {
                 );
                 let meaning = format!("a file of {}", words::bytes(body.bytes));
                 self.note(&variable, &variable.clone(), &meaning);
-                let _ = write!(out, " \\\n  --upload-file \"${variable}\"");
+                let option = if exchange.method == "PUT" {
+                    "--upload-file \""
+                } else {
+                    "--data-binary \"@"
+                };
+                let _ = write!(out, " \\\n  {option}${{{variable}}}\"");
             }
             None => {}
         }

@@ -59,6 +59,28 @@ pub(crate) fn json(body: &BodyRecord) -> Option<Value> {
     }
 }
 
+/// A number or UUID by its first eight digits; any other name as it is.
+pub(crate) fn short_id(id: &str) -> String {
+    let is_number = id.len() >= 16
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if is_number {
+        format!("{}…", &id[..8])
+    } else {
+        id.to_owned()
+    }
+}
+
+/// A path whose numbers and UUIDs are shortened.
+pub(crate) fn short_path(url: &str) -> String {
+    path(url)
+        .split('/')
+        .map(short_id)
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
 /// What a token is good for: `for https://fts.example, scope fts:submit-transfer, groups /wlcg`.
 pub(crate) fn rights(token: &Issued) -> String {
     let audience = (!token.aud.is_empty()).then(|| format!("for {}", words::list(&token.aud)));
@@ -105,5 +127,8 @@ mod tests {
             Some("iam.example:9443")
         );
         assert_eq!(authority("nonsense"), None);
+        let job = "https://fts.example/jobs/0d6a1c4e-2c3a-11ef-8f0b-0242ac110002/files";
+        assert_eq!(short_path(job), "/jobs/0d6a1c4e…/files");
+        assert_eq!(short_id("/example/file"), "/example/file");
     }
 }

@@ -6,7 +6,7 @@
 use crate::{
     facts, lineage, lineage::Lineage, mask, mask::short_jti, suite::Played, text, why, words,
 };
-use carnet_stage::{Event, Exchange, Issued, Judged, Record, Seq};
+use carnet_stage::{Event, Exchange, Issued, Judged, Record, Seq, StateChange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -45,8 +45,17 @@ fn draw(out: &mut String, cast: &Cast, records: &[&Record]) {
     let mut lineage = Lineage::default();
     let mut polled = BTreeSet::new();
     let mut copy = OpenCopy::default();
+    let mut states = States::default();
     for record in records {
-        copy.answer_before(out, record);
+        if copy.is_due_before(record) {
+            states.draw(out, cast);
+            copy.answer(out);
+        }
+        if let Event::State(change) = &record.event {
+            states.add(out, cast, &record.actor, change);
+            continue;
+        }
+        states.draw(out, cast);
         match &record.event {
             Event::Step(step) => {
                 cast.over_all(out, &format!("Step {}: {}", step.index, step.asked));
@@ -70,14 +79,6 @@ fn draw(out: &mut String, cast: &Cast, records: &[&Record]) {
                 }
             }
             Event::Judged(judged) => refused(out, cast, judged),
-            Event::State(change) => {
-                let id = text::clip(&change.id, 8);
-                cast.note(
-                    out,
-                    &record.actor,
-                    &[format!("{} {id} {}", change.entity, change.to)],
-                );
-            }
             Event::Fault(fault) => {
                 cast.note(
                     out,
@@ -88,10 +89,37 @@ fn draw(out: &mut String, cast: &Cast, records: &[&Record]) {
             Event::Expect(expect) if !expect.held => {
                 cast.over_all(out, &format!("not held: {}", expect.expectation));
             }
-            Event::Expect(_) | Event::Note(_) => {}
+            Event::Expect(_) | Event::Note(_) | Event::State(_) => {}
         }
     }
+    states.draw(out, cast);
     copy.answer(out);
+}
+
+/// Changes of state of one actor in a row: they share a note.
+#[derive(Default)]
+struct States {
+    actor: String,
+    lines: Vec<String>,
+}
+
+impl States {
+    fn add(&mut self, out: &mut String, cast: &Cast, actor: &str, change: &StateChange) {
+        if self.actor != actor {
+            self.draw(out, cast);
+            actor.clone_into(&mut self.actor);
+        }
+        let id = text::clip(&facts::short_id(&change.id), 24);
+        self.lines
+            .push(format!("{} {id} {}", change.entity, change.to));
+    }
+
+    fn draw(&mut self, out: &mut String, cast: &Cast) {
+        let lines = std::mem::take(&mut self.lines);
+        if !lines.is_empty() {
+            cast.note(out, &self.actor, &lines);
+        }
+    }
 }
 
 fn shown_records<'a>(played: &Played<'a>) -> Vec<&'a Record> {
@@ -121,12 +149,10 @@ impl OpenCopy {
     }
 
     /// The answer is due when the sender goes on to the next thing of the same cause, or a step ends.
-    fn answer_before(&mut self, out: &mut String, next: &Record) {
+    fn is_due_before(&self, next: &Record) -> bool {
         let polls = matches!(&next.event, Event::Exchange(exchange) if why::is_poll(exchange));
         let ends = matches!(next.event, Event::Step(_) | Event::Expect(_));
-        if ends || (next.cause == self.cause && !polls) {
-            self.answer(out);
-        }
+        !self.answer.is_empty() && (ends || (next.cause == self.cause && !polls))
     }
 
     fn answer(&mut self, out: &mut String) {
@@ -196,7 +222,7 @@ fn arrows(out: &mut String, cast: &Cast, exchange: &Exchange) -> String {
     let (Some(from), Some(to)) = (cast.id(&exchange.from), cast.id(&exchange.to)) else {
         return String::new();
     };
-    let request = format!("{} {}", exchange.method, facts::path(&exchange.url));
+    let request = format!("{} {}", exchange.method, facts::short_path(&exchange.url));
     let bearer = exchange
         .tokens
         .iter()

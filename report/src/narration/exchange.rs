@@ -28,10 +28,9 @@ pub(super) fn tell(
     let palette = sheet.palette();
     let from = sheet.paint(palette.actor, &exchange.from);
     let to = sheet.paint(palette.actor, &exchange.to);
-    let target = if level == Level::Verbose {
-        facts::target(&exchange.url)
-    } else {
-        facts::path(&exchange.url)
+    let target = match level {
+        Level::Verbose => facts::target(&exchange.url).to_owned(),
+        Level::Quiet | Level::Normal => facts::short_path(&exchange.url),
     };
     let request = sheet.paint(palette.message, &format!("{} {target}", exchange.method));
     let status = match exchange.status {

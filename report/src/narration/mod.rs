@@ -6,13 +6,14 @@ mod token;
 mod verdict;
 
 use crate::{
+    facts,
     lineage::Lineage,
     outcome::{Outcome, Tally},
     palette::{Painted, Palette},
     sheet::Sheet,
-    why, words,
+    text, why, words,
 };
-use carnet_stage::{Event, Exchange, Record, Seq};
+use carnet_stage::{Event, Exchange, Record, Seq, StateChange};
 
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use summary::copied_words;
@@ -271,26 +272,7 @@ impl Narrator {
                 self.options.level,
             ),
             Event::Judged(judged) => verdict::tell(sheet, judged, self.options.level),
-            Event::State(change) => {
-                let from = if change.from.is_empty() {
-                    String::new()
-                } else {
-                    format!("{} → ", change.from)
-                };
-                let why = if change.why.is_empty() {
-                    String::new()
-                } else {
-                    format!("  ({})", change.why)
-                };
-                let text = sheet.safe(&format!(
-                    "{} {}: {from}",
-                    change.entity,
-                    crate::text::clip(&change.id, 40)
-                ));
-                let to = sheet.paint(palette.message, &change.to);
-                let why = sheet.safe(&why);
-                sheet.line(format_args!("{text}{to}{why}"));
-            }
+            Event::State(change) => state(sheet, &record.actor, change),
             Event::Fault(fault) => {
                 let text = format!("fault {} at {}: {}", fault.which, fault.place, fault.did);
                 let text = sheet.paint(palette.warn, &text);
@@ -371,6 +353,30 @@ impl Narrator {
             .insert((exchange.to.clone(), shown.clone()))
             .then_some(shown)
     }
+}
+
+/// `fts.job 0d6a1c4e…: SUBMITTED → ACTIVE  (why)`, with the actor in front where the entity does not tell.
+fn state(sheet: &mut Sheet, actor: &str, change: &StateChange) {
+    let kind = change.entity.split('.').next().unwrap_or_default();
+    let place = if kind == actor {
+        String::new()
+    } else {
+        format!("{actor}: ")
+    };
+    let from = if change.from.is_empty() {
+        String::new()
+    } else {
+        format!("{} → ", change.from)
+    };
+    let id = text::clip(&facts::short_id(&change.id), 60);
+    let text = sheet.safe(&format!("{place}{} {id}: {from}", change.entity));
+    let to = sheet.paint(sheet.palette().message, &change.to);
+    let why = if change.why.is_empty() {
+        String::new()
+    } else {
+        sheet.safe(&format!("  ({})", change.why))
+    };
+    sheet.line(format_args!("{text}{to}{why}"));
 }
 
 /// A fetch that went well and that nobody needs to see.
