@@ -3,7 +3,8 @@
 use axum::response::Response;
 use carnet_stage::Body;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPIRES, HeaderName, HeaderValue, LOCATION, PRAGMA, VARY, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPIRES, HeaderName, HeaderValue, LOCATION,
+    PRAGMA, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -37,15 +38,21 @@ pub struct Answers {
 impl Answers {
     /// For an issuer of that name.
     pub fn new(rules: Rules, realm: &str) -> Self {
-        Self { rules, realm: realm.to_owned() }
+        Self {
+            rules,
+            realm: realm.to_owned(),
+        }
     }
 
     /// A bare answer with the common headers.
     pub fn bare(&self, status: u16, caching: Caching) -> Response {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        let mut put = |name: HeaderName, value: &'static str| headers.append(name, HeaderValue::from_static(value));
+        let mut put = |name: HeaderName, value: &'static str| {
+            headers.append(name, HeaderValue::from_static(value))
+        };
         if self.rules.today() {
             put(VARY, "Origin");
             put(VARY, "Access-Control-Request-Method");
@@ -62,10 +69,16 @@ impl Answers {
                 put(PRAGMA, "no-cache");
             }
             Caching::Keys if !self.rules.then() => {
-                put(CACHE_CONTROL, "max-age=21600, must-revalidate, no-transform");
+                put(
+                    CACHE_CONTROL,
+                    "max-age=21600, must-revalidate, no-transform",
+                );
             }
             Caching::Never | Caching::Keys => {
-                put(CACHE_CONTROL, "no-cache, no-store, max-age=0, must-revalidate");
+                put(
+                    CACHE_CONTROL,
+                    "no-cache, no-store, max-age=0, must-revalidate",
+                );
                 put(PRAGMA, "no-cache");
                 put(EXPIRES, "0");
             }
@@ -112,8 +125,14 @@ impl Answers {
     /// A refusal.
     pub fn refuse(&self, refusal: &Refusal, caching: Caching, pages: &Pages) -> Response {
         let mut response = match refusal.shape {
-            Shape::Page => self.page(refusal.status, pages.error(refusal.status, &refusal.description)),
-            Shape::OAuthPage => self.page(refusal.status, pages.oauth_error(refusal.error, &refusal.description)),
+            Shape::Page => self.page(
+                refusal.status,
+                pages.error(refusal.status, &refusal.description),
+            ),
+            Shape::OAuthPage => self.page(
+                refusal.status,
+                pages.oauth_error(refusal.error, &refusal.description),
+            ),
             Shape::Empty | Shape::Allow(_) => self.bare(refusal.status, caching),
             _ => {
                 let mut response = self.bare(refusal.status, caching);
@@ -145,8 +164,12 @@ impl Answers {
         let (error, text) = (refusal.error, &refusal.description);
         let challenge = match refusal.shape {
             Shape::OAuth => format!(r#"Bearer error="{error}", error_description="{text}""#),
-            Shape::Filter => format!(r#"Bearer realm="openidconnect", error="{error}", error_description="{text}""#),
-            Shape::Form => format!(r#"Form realm="oauth", error="{error}", error_description="{text}""#),
+            Shape::Filter => format!(
+                r#"Bearer realm="openidconnect", error="{error}", error_description="{text}""#
+            ),
+            Shape::Form => {
+                format!(r#"Form realm="oauth", error="{error}", error_description="{text}""#)
+            }
             Shape::Basic => format!(r#"Basic realm="{}""#, self.realm),
             _ => return None,
         };
@@ -156,14 +179,26 @@ impl Answers {
 
 /// A header value of any text: what cannot stand in a header becomes a question mark, as servlet containers do it.
 fn header_text(text: &str) -> Option<HeaderValue> {
-    let bytes: Vec<u8> = text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c as u8 } else { b'?' }).collect();
+    let bytes: Vec<u8> = text
+        .chars()
+        .map(|c| {
+            if c == ' ' || c.is_ascii_graphic() {
+                c as u8
+            } else {
+                b'?'
+            }
+        })
+        .collect();
     HeaderValue::from_bytes(&bytes).ok()
 }
 
 fn error_body(refusal: &Refusal) -> String {
     let mut body = serde_json::Map::new();
     body.insert("error".into(), refusal.error.into());
-    body.insert("error_description".into(), refusal.description.as_str().into());
+    body.insert(
+        "error_description".into(),
+        refusal.description.as_str().into(),
+    );
     Value::Object(body).to_string()
 }
 

@@ -56,7 +56,9 @@ impl<'a> Asked<'a> {
     /// The audience text this request asks for.
     pub fn wish(&self, step: Step, rules: &Rules) -> Option<&'a str> {
         if !rules.then() {
-            return filled(self.resource).or(filled(self.aud)).or(filled(self.audience));
+            return filled(self.resource)
+                .or(filled(self.aud))
+                .or(filled(self.audience));
         }
         match step {
             Step::Exchange => filled(self.audience).or(self.aud).or(self.audience),
@@ -69,7 +71,9 @@ impl<'a> Asked<'a> {
     /// Checks the syntax of `resource` where the version knows it.
     pub fn check_resource(&self, rules: &Rules) -> Result<(), TargetFault> {
         match self.resource {
-            Some(resource) if !rules.then() => split_like_java(resource).into_iter().try_for_each(|one| check_one(one, rules)),
+            Some(resource) if !rules.then() => split_like_java(resource)
+                .into_iter()
+                .try_for_each(|one| check_one(one, rules)),
             _ => Ok(()),
         }
     }
@@ -95,10 +99,19 @@ impl<'a> Asked<'a> {
             (None, None) if !rules.has(Quirk::Q13) && step == Step::Refresh => first_audience,
             (None, None) => None,
         };
-        let Some(limit) = limit else { return Ok(wish.map(str::to_owned)) };
+        let Some(limit) = limit else {
+            return Ok(wish.map(str::to_owned));
+        };
         let granted = items(limit);
-        let kept: Vec<&str> = items(wish.unwrap_or_default()).into_iter().filter(|one| granted.contains(one)).collect();
-        if kept.is_empty() { Err(TargetFault::NotGranted) } else { Ok(Some(kept.join(" "))) }
+        let kept: Vec<&str> = items(wish.unwrap_or_default())
+            .into_iter()
+            .filter(|one| granted.contains(one))
+            .collect();
+        if kept.is_empty() {
+            Err(TargetFault::NotGranted)
+        } else {
+            Ok(Some(kept.join(" ")))
+        }
     }
 }
 
@@ -113,7 +126,11 @@ pub fn claim<'a>(text: Option<&'a str>, rules: &Rules) -> Vec<&'a str> {
         None => vec![ANY],
         Some(text) => {
             let values = items(text);
-            if values.is_empty() && !rules.has(Quirk::Q53) { vec![ANY] } else { values }
+            if values.is_empty() && !rules.has(Quirk::Q53) {
+                vec![ANY]
+            } else {
+                values
+            }
         }
     }
 }
@@ -132,14 +149,23 @@ fn check_one(value: &str, rules: &Rules) -> Result<(), TargetFault> {
     let java = rules.has(Quirk::Q12);
     let (scheme, rest) = value.split_once(':').ok_or_else(bad)?;
     let known = if java {
-        ["http", "https", "ftp", "file", "mailto", "jar"].iter().any(|s| scheme.eq_ignore_ascii_case(s))
+        ["http", "https", "ftp", "file", "mailto", "jar"]
+            .iter()
+            .any(|s| scheme.eq_ignore_ascii_case(s))
     } else {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
     };
     let before_fragment = rest.split('#').next().unwrap_or_default();
     let hierarchy = before_fragment.split('?').next().unwrap_or_default();
-    if !known || hierarchy.is_empty() || hierarchy == "//" || !plain(rest) || !port_is_number(hierarchy) {
+    if !known
+        || hierarchy.is_empty()
+        || hierarchy == "//"
+        || !plain(rest)
+        || !port_is_number(hierarchy)
+    {
         return Err(bad());
     }
     if before_fragment.contains('?') && (java || rules.today()) {
@@ -154,20 +180,31 @@ fn check_one(value: &str, rules: &Rules) -> Result<(), TargetFault> {
 /// No character that `java.net.URI` refuses, and every percent sign begins an escape.
 fn plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    !text.chars().any(|c| matches!(c, '|' | '{' | '}' | '^' | '`' | '"' | '<' | '>' | '\\') || c.is_control())
-        && bytes.iter().enumerate().filter(|(_, b)| **b == b'%').all(|(i, _)| {
-            bytes.get(i + 1..i + 3).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    !text.chars().any(|c| {
+        matches!(c, '|' | '{' | '}' | '^' | '`' | '"' | '<' | '>' | '\\') || c.is_control()
+    }) && bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'%')
+        .all(|(i, _)| {
+            bytes
+                .get(i + 1..i + 3)
+                .is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
         })
 }
 
 fn port_is_number(hierarchy: &str) -> bool {
-    let Some(rest) = hierarchy.strip_prefix("//") else { return true };
+    let Some(rest) = hierarchy.strip_prefix("//") else {
+        return true;
+    };
     let authority = rest.split('/').next().unwrap_or_default();
     let host_and_port = authority.rsplit('@').next().unwrap_or_default();
     let after_host = if host_and_port.starts_with('[') {
         host_and_port.split_once(']').map_or("", |(_, rest)| rest)
     } else {
-        host_and_port.find(':').map_or("", |at| &host_and_port[at..])
+        host_and_port
+            .find(':')
+            .map_or("", |at| &host_and_port[at..])
     };
     let port = after_host.strip_prefix(':').unwrap_or(after_host);
     let digits = port.strip_prefix('-').unwrap_or(port);
@@ -198,21 +235,41 @@ mod tests {
             ("", "Not a valid URI: "),
             ("foo", "Not a valid URI: foo"),
             ("https://", "Not a valid URI: https://"),
-            ("roots://se1.example", "Not a valid URI: roots://se1.example"),
-            ("https://se1.example:x", "Not a valid URI: https://se1.example:x"),
+            (
+                "roots://se1.example",
+                "Not a valid URI: roots://se1.example",
+            ),
+            (
+                "https://se1.example:x",
+                "Not a valid URI: https://se1.example:x",
+            ),
             ("https://se1/%zz", "Not a valid URI: https://se1/%zz"),
             ("https://se1/{a}", "Not a valid URI: https://se1/{a}"),
-            ("https://se1/?q", "The resource indicator contains a query component: https://se1/?q"),
-            ("https://se1/#f", "The resource indicator contains a fragment component: https://se1/#f"),
+            (
+                "https://se1/?q",
+                "The resource indicator contains a query component: https://se1/?q",
+            ),
+            (
+                "https://se1/#f",
+                "The resource indicator contains a fragment component: https://se1/#f",
+            ),
             ("https://a foo", "Not a valid URI: foo"),
             (" https://a", "Not a valid URI: "),
             ("https://a ", "ok"),
         ] {
-            let asked = Asked { resource: Some(value), ..Asked::default() };
-            let got = asked.check_resource(&today).map_or_else(|fault| fault.to_string(), |()| "ok".into());
+            let asked = Asked {
+                resource: Some(value),
+                ..Asked::default()
+            };
+            let got = asked
+                .check_resource(&today)
+                .map_or_else(|fault| fault.to_string(), |()| "ok".into());
             assert_eq!(got, want, "{value:?}");
         }
-        let strict = Asked { resource: Some("condor://ce.example"), ..Asked::default() };
+        let strict = Asked {
+            resource: Some("condor://ce.example"),
+            ..Asked::default()
+        };
         assert_eq!(strict.check_resource(&rules(Compat::Strict)), Ok(()));
     }
 
@@ -220,18 +277,33 @@ mod tests {
     fn later_requests_are_bound_to_the_first_resource() {
         let today = rules(Compat::Iam112);
         let none = Asked::default();
-        let resource = |r| Asked { resource: Some(r), ..none };
-        let audience = |a| Asked { audience: Some(a), ..none };
+        let resource = |r| Asked {
+            resource: Some(r),
+            ..none
+        };
+        let audience = |a| Asked {
+            audience: Some(a),
+            ..none
+        };
         for (asked, granted, first, want) in [
             (none, Some("a b"), Some("a b"), Ok(Some("a b"))),
             (none, None, Some("x"), Ok(Some("x"))),
             (resource("b c"), Some("a b"), None, Ok(Some("b"))),
-            (audience("c"), Some("a b"), None, Err(TargetFault::NotGranted)),
+            (
+                audience("c"),
+                Some("a b"),
+                None,
+                Err(TargetFault::NotGranted),
+            ),
             (resource("a"), None, Some("a"), Err(TargetFault::NotGranted)),
             (audience("z"), None, Some("a"), Ok(Some("z"))),
         ] {
             let got = asked.bound(Step::Refresh, granted, first, &today);
-            assert_eq!(got, want.map(|w: Option<&str>| w.map(str::to_owned)), "{asked:?} {granted:?}");
+            assert_eq!(
+                got,
+                want.map(|w: Option<&str>| w.map(str::to_owned)),
+                "{asked:?} {granted:?}"
+            );
         }
     }
 }

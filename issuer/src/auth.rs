@@ -49,7 +49,11 @@ pub struct Caller {
 }
 
 /// Authenticates the client of a request.
-pub async fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
+pub async fn authenticate(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<Caller, Refusal> {
     let basic = basic_credentials(issuer, headers)?;
     if let Some((id, secret)) = basic {
         if issuer.rules.then()
@@ -58,20 +62,34 @@ pub async fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> 
         {
             return Err(form_refusal(issuer));
         }
-        let client = by_secret(issuer, &id, &secret).ok_or_else(|| basic_refusal(issuer, "Bad credentials"))?;
+        let client = by_secret(issuer, &id, &secret)
+            .ok_or_else(|| basic_refusal(issuer, "Bad credentials"))?;
         method_fits(issuer, &client, AuthMethod::ClientSecretBasic)?;
-        return Ok(Caller { client, means: Means::Basic });
+        return Ok(Caller {
+            client,
+            means: Means::Basic,
+        });
     }
     if form.filled("client_assertion").is_some() {
         let client = assertion::verify(issuer, form).await?;
-        return Ok(Caller { client, means: Means::Assertion });
+        return Ok(Caller {
+            client,
+            means: Means::Assertion,
+        });
     }
-    let Some(id) = form.get("client_id") else { return Err(nothing(issuer)) };
-    let Some(client) = issuer.clients.get(id) else { return Err(form_refusal(issuer)) };
+    let Some(id) = form.get("client_id") else {
+        return Err(nothing(issuer));
+    };
+    let Some(client) = issuer.clients.get(id) else {
+        return Err(form_refusal(issuer));
+    };
     let sent = form.filled("client_secret");
     if client.is_public() {
         return if sent.is_none() || !issuer.rules.strict() {
-            Ok(Caller { client, means: Means::Public })
+            Ok(Caller {
+                client,
+                means: Means::Public,
+            })
         } else {
             Err(form_refusal(issuer))
         };
@@ -81,18 +99,30 @@ pub async fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> 
         _ => return Err(form_refusal(issuer)),
     }
     method_fits(issuer, &client, AuthMethod::ClientSecretPost)?;
-    Ok(Caller { client, means: Means::Form })
+    Ok(Caller {
+        client,
+        means: Means::Form,
+    })
 }
 
 /// Authenticates by Basic only, as `/introspect` does.
 pub fn authenticate_basic(issuer: &Issuer, headers: &HeaderMap) -> Result<Arc<Client>, Refusal> {
-    let Some((id, secret)) = basic_credentials(issuer, headers)? else { return Err(nothing(issuer)) };
+    let Some((id, secret)) = basic_credentials(issuer, headers)? else {
+        return Err(nothing(issuer));
+    };
     by_secret(issuer, &id, &secret).ok_or_else(|| basic_refusal(issuer, "Bad credentials"))
 }
 
-fn basic_credentials(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<(String, String)>, Refusal> {
-    let Some(value) = header(headers, &AUTHORIZATION) else { return Ok(None) };
-    let Some((scheme, rest)) = value.split_once(' ') else { return Ok(None) };
+fn basic_credentials(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+) -> Result<Option<(String, String)>, Refusal> {
+    let Some(value) = header(headers, &AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let Some((scheme, rest)) = value.split_once(' ') else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Ok(None);
     }
@@ -100,14 +130,21 @@ fn basic_credentials(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<(Str
         .decode(rest.trim())
         .map_err(|_| basic_refusal(issuer, "Failed to decode basic authentication token"))?;
     let text = String::from_utf8_lossy(&decoded).into_owned();
-    let (id, secret) =
-        text.split_once(':').ok_or_else(|| basic_refusal(issuer, "Invalid basic authentication token"))?;
+    let (id, secret) = text
+        .split_once(':')
+        .ok_or_else(|| basic_refusal(issuer, "Invalid basic authentication token"))?;
     if issuer.rules.strict() {
         // RFC 6749 §2.3.1: both are form-encoded first. IAM does not decode them.
         let plain = |text: &str| {
-            percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+            percent_encoding::percent_decode_str(&text.replace('+', " "))
+                .decode_utf8_lossy()
+                .into_owned()
         };
-        if issuer.clients.get(id).is_none_or(|c| c.secret.as_deref() != Some(secret)) {
+        if issuer
+            .clients
+            .get(id)
+            .is_none_or(|c| c.secret.as_deref() != Some(secret))
+        {
             return Ok(Some((plain(id), plain(secret))));
         }
     }
@@ -142,13 +179,18 @@ fn basic_refusal(issuer: &Issuer, text: &str) -> Refusal {
 }
 
 fn form_refusal(issuer: &Issuer) -> Refusal {
-    let shape = if issuer.rules.strict() { Shape::Basic } else { Shape::Form };
+    let shape = if issuer.rules.strict() {
+        Shape::Basic
+    } else {
+        Shape::Form
+    };
     Refusal::new(401, "invalid_client", "Bad client credentials").dressed(shape)
 }
 
 fn nothing(issuer: &Issuer) -> Refusal {
     if issuer.rules.strict() {
-        Refusal::new(401, "invalid_client", "Client authentication is required.").dressed(Shape::Basic)
+        Refusal::new(401, "invalid_client", "Client authentication is required.")
+            .dressed(Shape::Basic)
     } else {
         Refusal::unauthorized("Full authentication is required to access this resource")
     }

@@ -52,7 +52,10 @@ impl<'a> ClaimSet<'a> {
         match values {
             [] => {}
             [one] => self.text("aud", *one),
-            several => self.put("aud", Claim::List(several.iter().map(|v| Cow::Borrowed(*v)).collect())),
+            several => self.put(
+                "aud",
+                Claim::List(several.iter().map(|v| Cow::Borrowed(*v)).collect()),
+            ),
         }
     }
 
@@ -65,7 +68,8 @@ impl<'a> ClaimSet<'a> {
             (false, false) => order::copy_capacity(n).next_power_of_two(),
         };
         let mask = (size - 1) as u32;
-        self.claims.sort_by_cached_key(|(name, _)| order::spread_hash(name) & mask);
+        self.claims
+            .sort_by_cached_key(|(name, _)| order::spread_hash(name) & mask);
     }
 
     /// The payload's bytes. IAM 1.7 writes a slash as `\/`.
@@ -100,7 +104,10 @@ fn to_value(claim: &Claim<'_>) -> Value {
         Claim::Text(text) => Value::String(text.clone().into_owned()),
         Claim::Number(n) => (*n).into(),
         Claim::Flag(flag) => (*flag).into(),
-        Claim::List(list) => list.iter().map(|v| Value::String(v.clone().into_owned())).collect(),
+        Claim::List(list) => list
+            .iter()
+            .map(|v| Value::String(v.clone().into_owned()))
+            .collect(),
         Claim::Actors(chain) => actors(chain),
         Claim::Json(value) => value.clone(),
     }
@@ -172,7 +179,7 @@ mod tests {
             ),
             (
                 Compat::Iam112,
-                "iss sub aud exp iat nbf jti wlcg.ver client_id scope act wlcg.groups",
+                "iss sub aud exp iat act nbf jti wlcg.ver client_id scope wlcg.groups",
                 "sub iss client_id wlcg.ver aud act nbf scope exp iat jti wlcg.groups",
             ),
         ] {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::quirks::{Compat, QuirkSwitches};
 
 mod defaults;
-pub use defaults::{stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes};
+pub use defaults::{
+    stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
+};
 
 /// The issuer as a scenario describes it. Everything has a default: `issuer = {}` is a strict issuer without people.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -174,7 +176,11 @@ pub struct Rotation {
 
 impl Default for Rotation {
     fn default() -> Self {
-        Self { every: 0, publish_ahead: 172_800, keep: None }
+        Self {
+            every: 0,
+            publish_ahead: 172_800,
+            keep: None,
+        }
     }
 }
 
@@ -196,7 +202,13 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { access: 3600, id: 600, refresh: 2_592_000, device: 600, code: 300 }
+        Self {
+            access: 3600,
+            id: 600,
+            refresh: 2_592_000,
+            device: 600,
+            code: 300,
+        }
     }
 }
 

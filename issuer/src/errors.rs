@@ -46,7 +46,12 @@ pub struct Refusal {
 impl Refusal {
     /// An OAuth error of that status.
     pub fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
-        Self { status, error, description: description.into(), shape: Shape::OAuth }
+        Self {
+            status,
+            error,
+            description: description.into(),
+            shape: Shape::OAuth,
+        }
     }
 
     /// 400.
@@ -61,27 +66,42 @@ impl Refusal {
 
     /// The security filter's 401.
     pub fn unauthorized(description: impl Into<String>) -> Self {
-        Self { shape: Shape::Filter, ..Self::new(401, "unauthorized", description) }
+        Self {
+            shape: Shape::Filter,
+            ..Self::new(401, "unauthorized", description)
+        }
     }
 
     /// The security filter's 401 for an unusable bearer token.
     pub fn bad_bearer(description: impl Into<String>) -> Self {
-        Self { shape: Shape::Filter, ..Self::new(401, "invalid_token", description) }
+        Self {
+            shape: Shape::Filter,
+            ..Self::new(401, "invalid_token", description)
+        }
     }
 
     /// A status and nothing else.
     pub fn empty(status: u16) -> Self {
-        Self { shape: Shape::Empty, ..Self::new(status, "", "") }
+        Self {
+            shape: Shape::Empty,
+            ..Self::new(status, "", "")
+        }
     }
 
     /// 405 with the methods that would do.
     pub fn method(allow: &'static str) -> Self {
-        Self { shape: Shape::Allow(allow), ..Self::new(405, "", "") }
+        Self {
+            shape: Shape::Allow(allow),
+            ..Self::new(405, "", "")
+        }
     }
 
     /// A page.
     pub fn page(status: u16, description: impl Into<String>) -> Self {
-        Self { shape: Shape::Page, ..Self::new(status, "", description) }
+        Self {
+            shape: Shape::Page,
+            ..Self::new(status, "", description)
+        }
     }
 
     /// The same, dressed otherwise.

@@ -61,7 +61,11 @@ fn rank(end: &PolicyEnd, client: &End<'_>) -> Option<u8> {
     let param = end.param.as_deref().unwrap_or_default();
     match end.kind {
         ClientMatch::Any => Some(0),
-        ClientMatch::ByScope => client.scopes.iter().any(|scope| scope == param).then_some(1),
+        ClientMatch::ByScope => client
+            .scopes
+            .iter()
+            .any(|scope| scope == param)
+            .then_some(1),
         ClientMatch::ById => (client.id == param).then_some(2),
     }
 }
@@ -82,8 +86,16 @@ impl ExchangePolicies {
             .iter()
             .enumerate()
             .map(|(index, config)| {
-                let rule = if config.rule == Verb::Permit { "PERMIT" } else { "DENY" };
-                let ends = format!("{} to {}", end_in_words(&config.origin), end_in_words(&config.destination));
+                let rule = if config.rule == Verb::Permit {
+                    "PERMIT"
+                } else {
+                    "DENY"
+                };
+                let ends = format!(
+                    "{} to {}",
+                    end_in_words(&config.origin),
+                    end_in_words(&config.destination)
+                );
                 Policy {
                     rule: config.rule,
                     origin: config.origin.clone(),
@@ -105,7 +117,10 @@ impl ExchangePolicies {
         let mut best: Option<(u8, bool, usize)> = None;
         let mut applicable = Vec::new();
         for (index, policy) in self.all.iter().enumerate() {
-            let (Some(a), Some(b)) = (rank(&policy.origin, origin), rank(&policy.destination, destination)) else {
+            let (Some(a), Some(b)) = (
+                rank(&policy.origin, origin),
+                rank(&policy.destination, destination),
+            ) else {
                 continue;
             };
             let key = (a + b, policy.rule == Verb::Deny);
@@ -115,8 +130,18 @@ impl ExchangePolicies {
             }
         }
         match best {
-            Some((rank, _, index)) => Choice { rule: Some(self.all[index].rule), index: Some(index), rank, applicable },
-            None => Choice { rule: None, index: None, rank: 0, applicable },
+            Some((rank, _, index)) => Choice {
+                rule: Some(self.all[index].rule),
+                index: Some(index),
+                rank,
+                applicable,
+            },
+            None => Choice {
+                rule: None,
+                index: None,
+                rank: 0,
+                applicable,
+            },
         }
     }
 
@@ -127,7 +152,13 @@ impl ExchangePolicies {
 
     /// Checks every asked scope against the origin client's registration and the chosen policy's own rules,
     /// one after the other.
-    pub fn check_scopes(&self, index: usize, asked: &[String], origin: &End<'_>, rules: &Rules) -> Result<(), ScopeFault> {
+    pub fn check_scopes(
+        &self,
+        index: usize,
+        asked: &[String],
+        origin: &End<'_>,
+        rules: &Rules,
+    ) -> Result<(), ScopeFault> {
         let own = self.all.get(index).map_or(&[][..], |policy| &policy.scopes);
         let has_permits = own.iter().any(|(rule, _)| *rule == Verb::Permit);
         for scope in asked {
@@ -136,8 +167,12 @@ impl ExchangePolicies {
                 Match::No => return Err(ScopeFault::Origin(scope.clone())),
                 Match::Relative => return Err(ScopeFault::Relative(scope.clone())),
             }
-            let denied = own.iter().any(|(rule, test)| *rule == Verb::Deny && test.matches(scope));
-            let permitted = own.iter().any(|(rule, test)| *rule == Verb::Permit && test.matches(scope));
+            let denied = own
+                .iter()
+                .any(|(rule, test)| *rule == Verb::Deny && test.matches(scope));
+            let permitted = own
+                .iter()
+                .any(|(rule, test)| *rule == Verb::Permit && test.matches(scope));
             if denied || (!rules.has(Quirk::Q23) && has_permits && !permitted) {
                 return Err(ScopeFault::Policy(scope.clone()));
             }
@@ -150,8 +185,15 @@ impl ExchangePolicies {
 mod tests {
     use super::*;
 
-    fn policy(rule: Verb, origin: (ClientMatch, &str), destination: (ClientMatch, &str)) -> ExchangePolicyConfig {
-        let end = |(kind, param): (ClientMatch, &str)| PolicyEnd { kind, param: Some(param.into()) };
+    fn policy(
+        rule: Verb,
+        origin: (ClientMatch, &str),
+        destination: (ClientMatch, &str),
+    ) -> ExchangePolicyConfig {
+        let end = |(kind, param): (ClientMatch, &str)| PolicyEnd {
+            kind,
+            param: Some(param.into()),
+        };
         ExchangePolicyConfig {
             rule,
             origin: end(origin),
@@ -172,7 +214,11 @@ mod tests {
             policy(Deny, (ByScope, "s"), (ByScope, "t")),
             policy(Permit, (ById, "a"), (ById, "b")),
         ]);
-        let scopes = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let scopes = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         for (origin, origin_scopes, to, to_scopes, want) in [
             ("x", "", "y", "", (Some(Permit), 0)),
             ("x", "s", "y", "", (Some(Deny), 1)),
@@ -181,12 +227,27 @@ mod tests {
             ("a", "s", "b", "t", (Some(Permit), 4)),
         ] {
             let (origin_scopes, to_scopes) = (scopes(origin_scopes), scopes(to_scopes));
-            let from = End { id: origin, scopes: &origin_scopes, matchers: &[] };
-            let to = End { id: to, scopes: &to_scopes, matchers: &[] };
+            let from = End {
+                id: origin,
+                scopes: &origin_scopes,
+                matchers: &[],
+            };
+            let to = End {
+                id: to,
+                scopes: &to_scopes,
+                matchers: &[],
+            };
             let choice = all.choose(&from, &to);
             assert_eq!((choice.rule, choice.rank), want, "{from:?} {to:?}");
         }
-        let nobody = End { id: "x", scopes: &[], matchers: &[] };
-        assert_eq!(ExchangePolicies::default().choose(&nobody, &nobody).rule, None);
+        let nobody = End {
+            id: "x",
+            scopes: &[],
+            matchers: &[],
+        };
+        assert_eq!(
+            ExchangePolicies::default().choose(&nobody, &nobody).rule,
+            None
+        );
     }
 }

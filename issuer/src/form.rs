@@ -19,7 +19,10 @@ impl Form {
     /// From a query string and a body. A body that is neither a form nor multipart has no parameters (issuer page §2.0).
     pub fn read(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut pairs = decode(query.unwrap_or_default().as_bytes());
-        let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let kind = headers
+            .get(CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             pairs.extend(decode(body));
@@ -36,7 +39,10 @@ impl Form {
 
     /// The first value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.pairs
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The first value, when it is not empty.
@@ -64,8 +70,15 @@ impl Form {
                     first.push_str(&value);
                 }
                 Some(_) => {
-                    let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
-                    return Err(Refusal::bad("invalid_request", format!("The parameter {shown} is repeated.")));
+                    let shown: String = name
+                        .chars()
+                        .filter(|c| c.is_ascii_graphic())
+                        .take(40)
+                        .collect();
+                    return Err(Refusal::bad(
+                        "invalid_request",
+                        format!("The parameter {shown} is repeated."),
+                    ));
                 }
             }
         }
@@ -74,13 +87,22 @@ impl Form {
 }
 
 fn decode(bytes: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(bytes).map(|(n, v)| (n.into_owned(), v.into_owned())).collect()
+    form_urlencoded::parse(bytes)
+        .map(|(n, v)| (n.into_owned(), v.into_owned()))
+        .collect()
 }
 
 /// The text fields of a multipart body (RFC 7578), read leniently.
 fn multipart(kind: &str, body: &[u8]) -> Vec<(String, String)> {
-    let Some((_, rest)) = kind.split_once("boundary=") else { return Vec::new() };
-    let boundary = rest.split(';').next().unwrap_or_default().trim().trim_matches('"');
+    let Some((_, rest)) = kind.split_once("boundary=") else {
+        return Vec::new();
+    };
+    let boundary = rest
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_matches('"');
     if boundary.is_empty() {
         return Vec::new();
     }
@@ -89,9 +111,14 @@ fn multipart(kind: &str, body: &[u8]) -> Vec<(String, String)> {
         let (head, value) = part.split_once("\r\n\r\n")?;
         let (_, name) = head.split_once("name=\"")?;
         let (name, _) = name.split_once('"')?;
-        Some((name.to_owned(), value.strip_suffix("\r\n").unwrap_or(value).to_owned()))
+        Some((
+            name.to_owned(),
+            value.strip_suffix("\r\n").unwrap_or(value).to_owned(),
+        ))
     };
-    text.split(&format!("--{boundary}")).filter_map(field).collect()
+    text.split(&format!("--{boundary}"))
+        .filter_map(field)
+        .collect()
 }
 
 #[cfg(test)]
@@ -101,21 +128,30 @@ mod tests {
 
     #[test]
     fn q_04_repeated_parameters() {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap())]);
+        let headers = HeaderMap::from_iter([(
+            CONTENT_TYPE,
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        )]);
         let read = |compat, body: &str| {
             let rules = Rules::new(compat, &QuirkSwitches::default());
             Form::read(None, &headers, body.as_bytes()).settle(&rules)
         };
         let iam = read(Compat::Iam112, "scope=a&scope=b").unwrap();
         assert_eq!(iam.get("scope"), Some("a"));
-        assert_eq!(read(Compat::Strict, "scope=a&scope=b").unwrap_err().error, "invalid_request");
+        assert_eq!(
+            read(Compat::Strict, "scope=a&scope=b").unwrap_err().error,
+            "invalid_request"
+        );
         let strict = read(Compat::Strict, "resource=a&resource=b").unwrap();
         assert_eq!(strict.get("resource"), Some("a b"));
     }
 
     #[test]
     fn multipart_counts_and_json_does_not() {
-        let multi = HeaderMap::from_iter([(CONTENT_TYPE, "multipart/form-data; boundary=x".parse().unwrap())]);
+        let multi = HeaderMap::from_iter([(
+            CONTENT_TYPE,
+            "multipart/form-data; boundary=x".parse().unwrap(),
+        )]);
         let body = b"--x\r\nContent-Disposition: form-data; name=\"scope\"\r\n\r\na b\r\n--x--\r\n";
         assert_eq!(Form::read(None, &multi, body).get("scope"), Some("a b"));
         let json = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);

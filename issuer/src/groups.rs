@@ -32,7 +32,9 @@ pub fn select<T: AsRef<str>>(scopes: &[T], memberships: &Memberships) -> Selecti
         }
     };
     for scope in scopes {
-        let Some(rest) = scope.as_ref().strip_prefix("wlcg.groups") else { continue };
+        let Some(rest) = scope.as_ref().strip_prefix("wlcg.groups") else {
+            continue;
+        };
         if rest.is_empty() {
             (asked, bare) = (true, true);
             for group in &memberships.defaults {
@@ -54,7 +56,10 @@ pub fn select<T: AsRef<str>>(scopes: &[T], memberships: &Memberships) -> Selecti
             push(&mut claim, group);
         }
     }
-    Selection { claim: Some(claim), missing }
+    Selection {
+        claim: Some(claim),
+        missing,
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +68,11 @@ mod tests {
 
     #[test]
     fn worked_examples_of_grp_1_to_6() {
-        let names = |list: &[&str]| list.iter().map(|n| Arc::from(*n)).collect::<Vec<Arc<str>>>();
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|n| Arc::from(*n))
+                .collect::<Vec<Arc<str>>>()
+        };
         let memberships = Memberships {
             all: names(&["/cms", "/cms/it", "/cms/prod", "/cms/alarm"]),
             defaults: names(&["/cms", "/cms/it"]),
@@ -71,16 +80,29 @@ mod tests {
         for (scopes, want) in [
             ("wlcg.groups", Some("/cms /cms/it")),
             ("wlcg.groups:/cms/prod", Some("/cms/prod /cms /cms/it")),
-            ("wlcg.groups:/cms/prod wlcg.groups", Some("/cms/prod /cms /cms/it")),
-            ("wlcg.groups wlcg.groups:/cms/prod", Some("/cms /cms/it /cms/prod")),
+            (
+                "wlcg.groups:/cms/prod wlcg.groups",
+                Some("/cms/prod /cms /cms/it"),
+            ),
+            (
+                "wlcg.groups wlcg.groups:/cms/prod",
+                Some("/cms /cms/it /cms/prod"),
+            ),
             ("wlcg.groups:/cms/it", Some("/cms/it /cms")),
-            ("wlcg.groups:/cms/alarm wlcg.groups:/cms/prod", Some("/cms/alarm /cms/prod /cms /cms/it")),
+            (
+                "wlcg.groups:/cms/alarm wlcg.groups:/cms/prod",
+                Some("/cms/alarm /cms/prod /cms /cms/it"),
+            ),
             ("wlcg.groups:/cms/nothere", Some("/cms /cms/it")),
             ("openid profile", None),
         ] {
             let items: Vec<&str> = scopes.split(' ').collect();
             let got = select(&items, &memberships);
-            assert_eq!(got.claim, want.map(|w| names(&w.split(' ').collect::<Vec<_>>())), "{scopes}");
+            assert_eq!(
+                got.claim,
+                want.map(|w| names(&w.split(' ').collect::<Vec<_>>())),
+                "{scopes}"
+            );
             assert_eq!(got.missing.is_empty(), !scopes.contains("nothere"));
         }
     }

@@ -79,7 +79,9 @@ pub fn refresh_text(jti: u128, exp: Option<i64>) -> String {
 
 /// The id inside a refresh token's text. What else it says is checked against the record.
 pub fn refresh_id(text: &str) -> Option<u128> {
-    let payload = text.strip_prefix("eyJhbGciOiJub25lIn0.")?.strip_suffix('.')?;
+    let payload = text
+        .strip_prefix("eyJhbGciOiJub25lIn0.")?
+        .strip_suffix('.')?;
     let payload: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
     let jti = payload.get("jti")?.as_str()?;
     Some(uuid::Uuid::try_parse(jti).ok()?.as_u128())
@@ -91,8 +93,12 @@ pub async fn make(issuer: &Issuer, ticket: Ticket<'_>) -> Result<Made, Refusal> 
     let now = issuer.now();
     let access = access_token(issuer, &ticket, &key, now)?;
     let (refresh_jti, refresh_token) = refresh_token(issuer, &ticket, now);
-    let record =
-        AccessRecord { holder: Arc::clone(&ticket.holder), exp: access.exp, jti: access.jti, refresh: refresh_jti };
+    let record = AccessRecord {
+        holder: Arc::clone(&ticket.holder),
+        exp: access.exp,
+        jti: access.jti,
+        refresh: refresh_jti,
+    };
     let digest = digest_of(&access.text);
     issuer.tokens.put_access(digest, record, now);
     let id_token = match ticket.user {
@@ -100,8 +106,19 @@ pub async fn make(issuer: &Issuer, ticket: Ticket<'_>) -> Result<Made, Refusal> 
         _ => None,
     };
     let short = i64::from(issuer.has(Quirk::Q10));
-    let body = body(issuer, &ticket, &access.text, refresh_token.as_deref(), access.exp - now - short, id_token.as_deref());
-    Ok(Made { body, access: digest, refresh: refresh_jti })
+    let body = body(
+        issuer,
+        &ticket,
+        &access.text,
+        refresh_token.as_deref(),
+        access.exp - now - short,
+        id_token.as_deref(),
+    );
+    Ok(Made {
+        body,
+        access: digest,
+        refresh: refresh_jti,
+    })
 }
 
 fn body(
@@ -140,8 +157,16 @@ fn body(
         text(&mut out, "id_token", id_token);
     }
     if exchanged {
-        let kind = if issuer.has(Quirk::Q27) { "jwt" } else { "access_token" };
-        text(&mut out, "issued_token_type", &format!("urn:ietf:params:oauth:token-type:{kind}"));
+        let kind = if issuer.has(Quirk::Q27) {
+            "jwt"
+        } else {
+            "access_token"
+        };
+        text(
+            &mut out,
+            "issued_token_type",
+            &format!("urn:ietf:params:oauth:token-type:{kind}"),
+        );
     }
     out.push('}');
     out
@@ -157,19 +182,32 @@ fn profile_of(issuer: &Issuer, client: &Client) -> TokenProfile {
     client.profile.unwrap_or(issuer.config.token_profile)
 }
 
-fn access_token(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey, now: i64) -> Result<Access, Refusal> {
+fn access_token(
+    issuer: &Issuer,
+    ticket: &Ticket<'_>,
+    key: &SigningKey,
+    now: i64,
+) -> Result<Access, Refusal> {
     let (rules, holder) = (&issuer.rules, &ticket.holder);
     let profile = profile_of(issuer, ticket.client);
     let jti = issuer.actor.uuid();
-    let exp = holder.not_after.map_or(now + ticket.client.access, |end| end.min(now + ticket.client.access));
+    let exp = holder.not_after.map_or(now + ticket.client.access, |end| {
+        end.min(now + ticket.client.access)
+    });
     let scope = ticket.scopes.join(" ");
     let asked = ticket.audience.as_deref();
     let audiences = match profile {
         TokenProfile::Wlcg => audience::claim(asked, rules),
         _ => asked.map(audience::items).unwrap_or_default(),
     };
-    let offset = issuer.config.nbf_offset.unwrap_or(if rules.strict() { 60 } else { 0 });
-    let selection = ticket.user.map(|user| groups::select(&ticket.scopes, &user.memberships)).unwrap_or_default();
+    let offset = issuer
+        .config
+        .nbf_offset
+        .unwrap_or(if rules.strict() { 60 } else { 0 });
+    let selection = ticket
+        .user
+        .map(|user| groups::select(&ticket.scopes, &user.memberships))
+        .unwrap_or_default();
     let asserted = selection.claim.filter(|groups| !groups.is_empty());
 
     let mut claims = ClaimSet::default();
@@ -178,6 +216,9 @@ fn access_token(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey, now: i64
     }
     claims.text("sub", &*holder.sub);
     claims.audience(&audiences);
+    if !holder.act.is_empty() {
+        claims.put("act", Claim::Actors(&holder.act));
+    }
     if profile != TokenProfile::Iam {
         claims.number("nbf", now - offset);
     }
@@ -191,13 +232,13 @@ fn access_token(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey, now: i64
     if holder.person || !rules.then() {
         claims.text("client_id", &*ticket.client.id);
     }
-    if !holder.act.is_empty() {
-        claims.put("act", Claim::Actors(&holder.act));
-    }
     match (profile, ticket.user) {
         (TokenProfile::Wlcg, _) => {
             if let Some(groups) = &asserted {
-                claims.put("wlcg.groups", Claim::List(groups.iter().map(|g| Cow::Borrowed(&**g)).collect()));
+                claims.put(
+                    "wlcg.groups",
+                    Claim::List(groups.iter().map(|g| Cow::Borrowed(&**g)).collect()),
+                );
             }
         }
         (TokenProfile::Kc, Some(user)) => claims.put("roles", plain_groups(user)),
@@ -205,7 +246,9 @@ fn access_token(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey, now: i64
         _ => {}
     }
     claims.arrange(rules);
-    let text = key.sign(&claims.write(rules)).map_err(|_| Refusal::internal())?;
+    let text = key
+        .sign(&claims.write(rules))
+        .map_err(|_| Refusal::internal())?;
     let shown = claims.to_value();
     issuer.actor.issued(Issued {
         kind: "access".into(),
@@ -216,19 +259,31 @@ fn access_token(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey, now: i64
         sub: holder.sub.to_string(),
         aud: audiences.iter().map(|a| (*a).to_owned()).collect(),
         scope: scope.clone(),
-        groups: asserted.as_ref().map(|groups| groups.iter().map(ToString::to_string).collect()),
+        groups: asserted
+            .as_ref()
+            .map(|groups| groups.iter().map(ToString::to_string).collect()),
         iat: now,
         nbf: (profile != TokenProfile::Iam).then_some(now - offset),
         exp: Some(exp),
         header: json!({"kid": key.kid(), "alg": key.algorithm().name()}),
         claims: shown,
     });
-    Ok(Access { text, jti: jti.as_u128(), exp })
+    Ok(Access {
+        text,
+        jti: jti.as_u128(),
+        exp,
+    })
 }
 
 /// All groups of a person without their leading slash, as the `iam` and `kc` profiles write them.
 pub fn plain_groups<'a>(user: &User) -> Claim<'a> {
-    Claim::List(user.memberships.all.iter().map(|g| Cow::Owned(g.trim_start_matches('/').to_owned())).collect())
+    Claim::List(
+        user.memberships
+            .all
+            .iter()
+            .map(|g| Cow::Owned(g.trim_start_matches('/').to_owned()))
+            .collect(),
+    )
 }
 
 fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128>, Option<String>) {
@@ -239,8 +294,19 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
             let jti = issuer.actor.uuid();
             let exp = ticket.client.refresh.map(|seconds| now + seconds);
             let holder = Arc::clone(&ticket.holder);
-            issuer.tokens.put_refresh(jti.as_u128(), RefreshRecord { holder, exp, access: Vec::new(), rotated: None });
-            let claims = exp.map_or_else(|| json!({"jti": jti.to_string()}), |exp| json!({"exp": exp, "jti": jti.to_string()}));
+            issuer.tokens.put_refresh(
+                jti.as_u128(),
+                RefreshRecord {
+                    holder,
+                    exp,
+                    access: Vec::new(),
+                    rotated: None,
+                },
+            );
+            let claims = exp.map_or_else(
+                || json!({"jti": jti.to_string()}),
+                |exp| json!({"exp": exp, "jti": jti.to_string()}),
+            );
             issuer.actor.issued(Issued {
                 kind: "refresh".into(),
                 jti: jti.to_string(),
@@ -260,13 +326,23 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
     }
 }
 
-fn id_token(issuer: &Issuer, ticket: &Ticket<'_>, user: &User, key: &SigningKey, now: i64) -> Result<String, Refusal> {
+fn id_token(
+    issuer: &Issuer,
+    ticket: &Ticket<'_>,
+    user: &User,
+    key: &SigningKey,
+    now: i64,
+) -> Result<String, Refusal> {
     let (rules, holder) = (&issuer.rules, &ticket.holder);
     let profile = profile_of(issuer, ticket.client);
-    // IAM 1.7 follows the request as it was before the policies; 1.12 and strict the scopes of this answer.
-    let of_request = holder.scopes();
-    let scopes = if rules.then() { &of_request } else { &ticket.scopes };
-    let has = |name: &str| scopes.iter().any(|s| s == name);
+    // In IAM the first request decides about names, the access token about groups; in strict this answer about both.
+    let has = |name: &str| {
+        if rules.strict() {
+            ticket.scopes.iter().any(|s| s == name)
+        } else {
+            holder.has_scope(name)
+        }
+    };
     let jti = issuer.actor.uuid();
     let exp = now + ticket.client.id_token;
     let mut claims = ClaimSet::default();
@@ -303,7 +379,9 @@ fn id_token(issuer: &Issuer, ticket: &Ticket<'_>, user: &User, key: &SigningKey,
     }
     match profile {
         TokenProfile::Wlcg => {
-            let groups = groups::select(scopes, &user.memberships).claim.unwrap_or_default();
+            let groups = groups::select(&ticket.scopes, &user.memberships)
+                .claim
+                .unwrap_or_default();
             if !groups.is_empty() {
                 let list = groups.iter().map(|g| Cow::Owned(g.to_string())).collect();
                 claims.put("wlcg.groups", Claim::List(list));
@@ -313,7 +391,9 @@ fn id_token(issuer: &Issuer, ticket: &Ticket<'_>, user: &User, key: &SigningKey,
         _ => {}
     }
     claims.arrange(rules);
-    let text = key.sign(&claims.write(rules)).map_err(|_| Refusal::internal())?;
+    let text = key
+        .sign(&claims.write(rules))
+        .map_err(|_| Refusal::internal())?;
     issuer.actor.issued(Issued {
         kind: "id".into(),
         jti: jti.to_string(),

@@ -8,7 +8,9 @@ use rand::RngCore as _;
 pub use carnet_stage::CheckRecord;
 
 use crate::answer::{Answers, Caching};
-use crate::config::{Config, stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes};
+use crate::config::{
+    Config, stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
+};
 use crate::errors::Refusal;
 use crate::exchange::ExchangePolicies;
 use crate::keys::{Keys, SigningKey};
@@ -68,19 +70,43 @@ impl Issuer {
     pub fn new(actor: Actor, config: Config) -> Self {
         let rules = Rules::new(config.compat, &config.quirks);
         let base = actor.base_url();
-        let iss: Arc<str> = config.issuer.clone().unwrap_or_else(|| format!("{base}/")).into();
-        let matchers = config.scope_matchers.clone().unwrap_or_else(|| stock_matchers(config.compat));
-        let system = config.system_scopes.clone().unwrap_or_else(|| stock_system_scopes(config.compat));
-        let catalogue = Catalogue::new(&matchers, system.into_iter().map(|s| s.scope).collect(), &rules);
+        let iss: Arc<str> = config
+            .issuer
+            .clone()
+            .unwrap_or_else(|| format!("{base}/"))
+            .into();
+        let matchers = config
+            .scope_matchers
+            .clone()
+            .unwrap_or_else(|| stock_matchers(config.compat));
+        let system = config
+            .system_scopes
+            .clone()
+            .unwrap_or_else(|| stock_system_scopes(config.compat));
+        let catalogue = Catalogue::new(
+            &matchers,
+            system.into_iter().map(|s| s.scope).collect(),
+            &rules,
+        );
         let clients = Clients::default();
         for client in &config.clients {
-            clients.put(Client::new(client, &config.lifetimes, &catalogue, || secret(&actor)));
+            clients.put(Client::new(client, &config.lifetimes, &catalogue, || {
+                secret(&actor)
+            }));
         }
         let now = actor.clock().seconds();
-        let people = People::new(&config.users, &config.groups, &rules, now, || actor.uuid().to_string());
+        let people = People::new(&config.users, &config.groups, &rules, now, || {
+            actor.uuid().to_string()
+        });
         let texts = PolicyTexts {
-            scope: config.scope_policies.clone().unwrap_or_else(stock_scope_policies),
-            exchange: config.exchange_policies.clone().unwrap_or_else(stock_exchange_policies),
+            scope: config
+                .scope_policies
+                .clone()
+                .unwrap_or_else(stock_scope_policies),
+            exchange: config
+                .exchange_policies
+                .clone()
+                .unwrap_or_else(stock_exchange_policies),
         };
         Self {
             scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope))),
@@ -136,14 +162,30 @@ impl Issuer {
     }
 
     /// Records a judgement with its checks.
-    pub fn judged(&self, jti: Option<String>, demand: String, granted: bool, checks: Vec<CheckRecord>, hint: Option<String>) -> Seq {
+    pub fn judged(
+        &self,
+        jti: Option<String>,
+        demand: String,
+        granted: bool,
+        checks: Vec<CheckRecord>,
+        hint: Option<String>,
+    ) -> Seq {
         let by = self.actor.name().to_owned();
-        self.actor.record(Event::Judged(Box::new(Judged { by, jti, demand, granted, checks, hint })))
+        self.actor.record(Event::Judged(Box::new(Judged {
+            by,
+            jti,
+            demand,
+            granted,
+            checks,
+            hint,
+        })))
     }
 
     /// Whether a person must sign the acceptable use policy before going on.
     pub fn must_sign(&self, user: &User, now: i64) -> bool {
-        let Some(aup) = &self.config.aup else { return false };
+        let Some(aup) = &self.config.aup else {
+            return false;
+        };
         match user.aup_signed_at {
             None => true,
             Some(at) => aup.validity_days > 0 && at + aup.validity_days * 86_400 <= now,
@@ -176,6 +218,16 @@ pub(crate) fn secret(actor: &Actor) -> String {
 }
 
 /// One line of a judgement.
-pub fn check(name: &str, ok: bool, saw: impl Into<String>, wanted: impl Into<String>) -> CheckRecord {
-    CheckRecord { name: name.to_owned(), ok, saw: saw.into(), wanted: wanted.into() }
+pub fn check(
+    name: &str,
+    ok: bool,
+    saw: impl Into<String>,
+    wanted: impl Into<String>,
+) -> CheckRecord {
+    CheckRecord {
+        name: name.to_owned(),
+        ok,
+        saw: saw.into(),
+        wanted: wanted.into(),
+    }
 }

@@ -31,7 +31,10 @@ struct Line {
 impl Pages {
     /// For an organisation of that name. Templates are read when the first page is asked for.
     pub fn new(organisation: &str) -> Self {
-        Self { templates: std::sync::OnceLock::new(), organisation: organisation.to_owned() }
+        Self {
+            templates: std::sync::OnceLock::new(),
+            organisation: organisation.to_owned(),
+        }
     }
 
     fn render(&self, name: &str, values: minijinja::Value) -> String {
@@ -47,7 +50,9 @@ impl Pages {
         templates
             .get_template(name)
             .and_then(|template| template.render(values))
-            .unwrap_or_else(|_| "<!doctype html><title>Error</title><p>This page could not be shown.".into())
+            .unwrap_or_else(|_| {
+                "<!doctype html><title>Error</title><p>This page could not be shown.".into()
+            })
     }
 
     /// The login form.
@@ -58,13 +63,25 @@ impl Pages {
     /// What a client asks for, to be approved. IAM 1.7 has a check box for each scope.
     pub fn consent(&self, client: &str, user: &str, scopes: &[String], boxes: bool) -> String {
         let action = "/authorize";
-        self.render("consent.html", context! { client, user, scopes => lines(scopes), boxes, action, user_code => "" })
+        self.render(
+            "consent.html",
+            context! { client, user, scopes => lines(scopes), boxes, action, user_code => "" },
+        )
     }
 
     /// The same for a device.
-    pub fn approve_device(&self, client: &str, scopes: &[String], user_code: &str, boxes: bool) -> String {
+    pub fn approve_device(
+        &self,
+        client: &str,
+        scopes: &[String],
+        user_code: &str,
+        boxes: bool,
+    ) -> String {
         let action = "/device/approve";
-        self.render("consent.html", context! { client, user => "", scopes => lines(scopes), boxes, action, user_code })
+        self.render(
+            "consent.html",
+            context! { client, user => "", scopes => lines(scopes), boxes, action, user_code },
+        )
     }
 
     /// The form for a user code.
@@ -99,12 +116,20 @@ impl Pages {
 }
 
 fn lines(scopes: &[String]) -> Vec<Line> {
-    scopes.iter().map(|scope| Line { scope: scope.clone(), words: in_words(scope) }).collect()
+    scopes
+        .iter()
+        .map(|scope| Line {
+            scope: scope.clone(),
+            words: in_words(scope),
+        })
+        .collect()
 }
 
 /// What a scope allows, in a sentence for somebody who knows no OAuth.
 pub fn in_words(scope: &str) -> String {
-    let (name, path) = scope.split_once(':').map_or((scope, None), |(name, path)| (name, Some(path)));
+    let (name, path) = scope
+        .split_once(':')
+        .map_or((scope, None), |(name, path)| (name, Some(path)));
     let at = match path {
         None | Some("/") => "anywhere in your organisation's storage".to_owned(),
         Some(path) => format!("in {path} and below"),
@@ -116,7 +141,10 @@ pub fn in_words(scope: &str) -> String {
         "address" => "see your postal address".into(),
         "phone" => "see your phone number".into(),
         "offline_access" => "go on when you are not there".into(),
-        "wlcg.groups" => path.map_or_else(|| "see your groups".into(), |group| format!("see that you are in the group {group}")),
+        "wlcg.groups" => path.map_or_else(
+            || "see your groups".into(),
+            |group| format!("see that you are in the group {group}"),
+        ),
         "storage.read" => format!("read files {at}"),
         "storage.create" => format!("add new files {at}"),
         "storage.modify" => format!("add, overwrite, rename and delete files {at}"),
@@ -143,18 +171,33 @@ mod tests {
         let evil = ["storage.read:/<b>".to_owned()];
         for (page, wants) in [
             (pages.login(true, false), "name=\"username\""),
-            (pages.consent("<c>", "Ann", &evil, false), "name=\"scope.storage.read:/&lt;b&gt;\""),
-            (pages.consent("<c>", "Ann", &evil, true), "name=\"scope_storage.read:/&lt;b&gt;\""),
-            (pages.approve_device("c", &evil, "ABC", false), "value=\"ABC\""),
+            (
+                pages.consent("<c>", "Ann", &evil, false),
+                "name=\"scope.storage.read:/&lt;b&gt;\"",
+            ),
+            (
+                pages.consent("<c>", "Ann", &evil, true),
+                "name=\"scope_storage.read:/&lt;b&gt;\"",
+            ),
+            (
+                pages.approve_device("c", &evil, "ABC", false),
+                "value=\"ABC\"",
+            ),
             (pages.device(Some("no")), "name=\"user_code\""),
             (pages.device_done(true), "has been approved"),
             (pages.device_done(false), "has not been approved"),
             (pages.aup("Be good.", None), "Be good."),
             (pages.dashboard("Ann", "ann", &["/g"]), "/g"),
             (pages.error(404, "Not Found"), "404. Not Found"),
-            (pages.oauth_error("invalid_client", "x<y"), "error=&quot;invalid_client&quot;, error_description=&quot;x&lt;y&quot;"),
+            (
+                pages.oauth_error("invalid_client", "x<y"),
+                "error=&quot;invalid_client&quot;, error_description=&quot;x&lt;y&quot;",
+            ),
         ] {
-            assert!(page.replace("&#x2f;", "/").contains(wants), "{wants} in {page}");
+            assert!(
+                page.replace("&#x2f;", "/").contains(wants),
+                "{wants} in {page}"
+            );
             assert!(!page.contains("<b>") && !page.contains("<script"), "{page}");
             assert!(page.contains("<html lang=\"en\">") && page.contains("name=\"viewport\""));
         }

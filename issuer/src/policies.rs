@@ -120,8 +120,16 @@ impl ScopePolicies {
     }
 
     fn add(&mut self, number: usize, config: &ScopePolicyConfig) {
-        let rule = if config.rule == Verb::Permit { "PERMIT" } else { "DENY" };
-        let scopes = if config.scopes.is_empty() { "all".to_owned() } else { config.scopes.join(" ") };
+        let rule = if config.rule == Verb::Permit {
+            "PERMIT"
+        } else {
+            "DENY"
+        };
+        let scopes = if config.scopes.is_empty() {
+            "all".to_owned()
+        } else {
+            config.scopes.join(" ")
+        };
         let matching = match config.matching {
             Matching::Eq => "EQ",
             Matching::Regexp => "REGEXP",
@@ -134,25 +142,47 @@ impl ScopePolicies {
         };
         let policy = Policy {
             rule: config.rule,
-            tests: config.scopes.iter().map(|scope| ScopeTest::new(config.matching, scope)).collect(),
+            tests: config
+                .scopes
+                .iter()
+                .map(|scope| ScopeTest::new(config.matching, scope))
+                .collect(),
             label: format!("policy {number} for {whom}: {rule} {matching} {scopes}").into(),
         };
         match config.level {
             Level::Account => self.accounts.entry(whom).or_default().push(policy),
-            Level::Group => self.groups.entry(format!("/{}", whom.trim_start_matches('/'))).or_default().push(policy),
+            Level::Group => self
+                .groups
+                .entry(format!("/{}", whom.trim_start_matches('/')))
+                .or_default()
+                .push(policy),
             Level::Default => self.default.push(policy),
         }
     }
 
     /// The levels with what applies at each, most special first.
     fn levels<'a>(&'a self, person: &Person<'a>) -> [(Level, Vec<&'a Policy>); 3] {
-        let account = self.accounts.get(person.username).into_iter().flatten().collect();
+        let account = self
+            .accounts
+            .get(person.username)
+            .into_iter()
+            .flatten()
+            .collect();
         let groups = if self.groups.is_empty() {
             Vec::new()
         } else {
-            person.groups.iter().filter_map(|group| self.groups.get(&**group)).flatten().collect()
+            person
+                .groups
+                .iter()
+                .filter_map(|group| self.groups.get(&**group))
+                .flatten()
+                .collect()
         };
-        [(Level::Account, account), (Level::Group, groups), (Level::Default, self.default.iter().collect())]
+        [
+            (Level::Account, account),
+            (Level::Group, groups),
+            (Level::Default, self.default.iter().collect()),
+        ]
     }
 
     /// What the policies say about one scope for one person.
@@ -165,26 +195,50 @@ impl ScopePolicies {
             let mut permit = None;
             for policy in policies.iter().filter(|policy| policy.applies(scope)) {
                 if policy.rule == Verb::Deny {
-                    return Ruling { permitted: false, level: Some(*level), policy: Some(Arc::clone(&policy.label)) };
+                    return Ruling {
+                        permitted: false,
+                        level: Some(*level),
+                        policy: Some(Arc::clone(&policy.label)),
+                    };
                 }
                 permit.get_or_insert(policy);
             }
             if let Some(policy) = permit {
-                return Ruling { permitted: true, level: Some(*level), policy: Some(Arc::clone(&policy.label)) };
+                return Ruling {
+                    permitted: true,
+                    level: Some(*level),
+                    policy: Some(Arc::clone(&policy.label)),
+                };
             }
         }
-        Ruling { permitted: false, level: None, policy: None }
+        Ruling {
+            permitted: false,
+            level: None,
+            policy: None,
+        }
     }
 
     /// Takes away what the policies do not let through; keeps the order of what stays.
     /// `keep_openid`: `openid` is never dropped. `admin_scopes`: `iam:admin.*` and `scim:*` only for administrators.
-    pub fn filter(&self, asked: &[String], person: &Person<'_>, keep_openid: bool, admin_scopes: bool) -> Filtered {
+    pub fn filter(
+        &self,
+        asked: &[String],
+        person: &Person<'_>,
+        keep_openid: bool,
+        admin_scopes: bool,
+    ) -> Filtered {
         let levels = self.levels(person);
         let mut out = Filtered::default();
         let mut openid = false;
         for scope in asked {
-            if admin_scopes && !person.admin && (scope.starts_with("iam:admin.") || scope.starts_with("scim:")) {
-                out.dropped.push(Dropped { scope: scope.clone(), why: "only for administrators".into() });
+            if admin_scopes
+                && !person.admin
+                && (scope.starts_with("iam:admin.") || scope.starts_with("scim:"))
+            {
+                out.dropped.push(Dropped {
+                    scope: scope.clone(),
+                    why: "only for administrators".into(),
+                });
                 continue;
             }
             let ruling = Self::decide(&levels, scope);
@@ -193,8 +247,13 @@ impl ScopePolicies {
             } else if keep_openid && scope == "openid" {
                 openid = true;
             } else {
-                let why = ruling.policy.map_or_else(|| "no policy speaks about it".to_owned(), |p| p.to_string());
-                out.dropped.push(Dropped { scope: scope.clone(), why });
+                let why = ruling
+                    .policy
+                    .map_or_else(|| "no policy speaks about it".to_owned(), |p| p.to_string());
+                out.dropped.push(Dropped {
+                    scope: scope.clone(),
+                    why,
+                });
             }
         }
         if openid {
@@ -206,14 +265,17 @@ impl ScopePolicies {
     /// The scope of the first PATH policy that `..` breaks, if a requested scope has it (at `/authorize`).
     pub fn stumbling(&self, asked: &[String], person: &Person<'_>) -> Option<String> {
         let levels = self.levels(person);
-        asked.iter().filter(|scope| scope.contains("..")).find_map(|scope| {
-            levels
-                .iter()
-                .flat_map(|(_, policies)| policies)
-                .flat_map(|policy| &policy.tests)
-                .find(|test| test.stumbles(scope))
-                .map(|test| test.text().to_owned())
-        })
+        asked
+            .iter()
+            .filter(|scope| scope.contains(".."))
+            .find_map(|scope| {
+                levels
+                    .iter()
+                    .flat_map(|(_, policies)| policies)
+                    .flat_map(|policy| &policy.tests)
+                    .find(|test| test.stumbles(scope))
+                    .map(|test| test.text().to_owned())
+            })
     }
 }
 
@@ -230,7 +292,13 @@ pub fn through_table(asked: &[String], kept: &[String]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn policy(level: Level, whom: &str, rule: Verb, matching: Matching, scopes: &[&str]) -> ScopePolicyConfig {
+    fn policy(
+        level: Level,
+        whom: &str,
+        rule: Verb,
+        matching: Matching,
+        scopes: &[&str],
+    ) -> ScopePolicyConfig {
         ScopePolicyConfig {
             level,
             account: Some(whom.into()),
@@ -250,7 +318,13 @@ mod tests {
         let policies = ScopePolicies::new(&[
             policy(Default, "", Permit, Path, &["storage.read:/x"]),
             policy(Default, "", Deny, Eq, &["storage.read:/x/no"]),
-            policy(Group, "g", Permit, Eq, &["storage.read:/x/no", "compute.read"]),
+            policy(
+                Group,
+                "g",
+                Permit,
+                Eq,
+                &["storage.read:/x/no", "compute.read"],
+            ),
             policy(Group, "h", Deny, Regexp, &["compute.*"]),
             policy(Account, "ann", Permit, Eq, &[]),
             policy(Account, "ann", Deny, Eq, &["compute.read"]),
@@ -268,8 +342,16 @@ mod tests {
             ("ann", &both, "anything", true),
             ("ann", &member, "compute.read", false),
         ] {
-            let person = Person { username: name, groups, admin: false };
-            assert_eq!(policies.rule_on(scope, &person).permitted, want, "{name} {scope}");
+            let person = Person {
+                username: name,
+                groups,
+                admin: false,
+            };
+            assert_eq!(
+                policies.rule_on(scope, &person).permitted,
+                want,
+                "{name} {scope}"
+            );
         }
     }
 }

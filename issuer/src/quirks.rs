@@ -146,7 +146,11 @@ impl Rules {
     pub fn new(compat: Compat, switches: &QuirkSwitches) -> Self {
         let on = Quirk::ALL
             .iter()
-            .filter(|quirk| switches.get(**quirk).unwrap_or_else(|| quirk.default_at(compat)))
+            .filter(|quirk| {
+                switches
+                    .get(**quirk)
+                    .unwrap_or_else(|| quirk.default_at(compat))
+            })
             .fold(0, |bits, quirk| bits | 1 << (*quirk as u64));
         Self { compat, on }
     }
@@ -183,7 +187,10 @@ mod tests {
 
     #[test]
     fn a_switch_overrides_its_level() {
-        let switches = QuirkSwitches { Q10: Some(false), ..QuirkSwitches::default() };
+        let switches = QuirkSwitches {
+            Q10: Some(false),
+            ..QuirkSwitches::default()
+        };
         let rules = Rules::new(Compat::Iam112, &switches);
         assert!(!rules.has(Quirk::Q10) && rules.has(Quirk::Q58));
         assert!(!Rules::new(Compat::Strict, &QuirkSwitches::default()).has(Quirk::Q58));

@@ -20,7 +20,8 @@ pub fn parse(text: &str, rules: &Rules) -> Option<Vec<String>> {
         return None;
     }
     let plus = rules.has(Quirk::Q05);
-    let is_gap = |c: char| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r') || (plus && c == '+');
+    let is_gap =
+        |c: char| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r') || (plus && c == '+');
     let mut items: Vec<String> = text.split(is_gap).map(str::to_owned).collect();
     if rules.strict() {
         items.retain(|item| !item.is_empty());
@@ -32,7 +33,11 @@ pub fn parse(text: &str, rules: &Rules) -> Option<Vec<String>> {
     if items.is_empty() {
         return None;
     }
-    Some(if rules.has(Quirk::Q06) { order::sorted(items) } else { distinct(items) })
+    Some(if rules.has(Quirk::Q06) {
+        order::sorted(items)
+    } else {
+        distinct(items)
+    })
 }
 
 /// Drops repetitions, keeping the first of each.
@@ -86,10 +91,18 @@ impl Matcher {
 
 /// Compares a scope with all matchers.
 pub fn allowed(matchers: &[Matcher], scope: &str) -> Match {
-    if scope.contains("..") && matchers.iter().any(|m| matches!(m, Matcher::Pattern(_, true))) {
+    if scope.contains("..")
+        && matchers
+            .iter()
+            .any(|m| matches!(m, Matcher::Pattern(_, true)))
+    {
         return Match::Relative;
     }
-    if matchers.iter().any(|matcher| matcher.matches(scope)) { Match::Yes } else { Match::No }
+    if matchers.iter().any(|matcher| matcher.matches(scope)) {
+        Match::Yes
+    } else {
+        Match::No
+    }
 }
 
 /// What turns registered scopes into matchers: IAM's configured matchers and its system scope list.
@@ -149,15 +162,24 @@ impl Catalogue {
         match self.unknown {
             Unknown::Equal if !known => return Matcher::Equal(scope.into()),
             Unknown::Covers if scope == "wlcg.groups" => return Matcher::Groups,
-            Unknown::Covers if !known || self.configured.is_empty() => return Matcher::Covers(scope.into()),
+            Unknown::Covers if !known || self.configured.is_empty() => {
+                return Matcher::Covers(scope.into());
+            }
             _ => {}
         }
-        self.configured.iter().find(|m| m.matches(scope)).cloned().unwrap_or_else(|| Matcher::Equal(scope.into()))
+        self.configured
+            .iter()
+            .find(|m| m.matches(scope))
+            .cloned()
+            .unwrap_or_else(|| Matcher::Equal(scope.into()))
     }
 
     /// The matchers of a list of scopes.
     pub fn matchers<T: AsRef<str>>(&self, scopes: &[T]) -> Vec<Matcher> {
-        scopes.iter().map(|scope| self.matcher(scope.as_ref())).collect()
+        scopes
+            .iter()
+            .map(|scope| self.matcher(scope.as_ref()))
+            .collect()
     }
 
     /// The system scopes, in the instance's order.
@@ -179,7 +201,10 @@ pub fn path_pattern(prefix: &str, path: &str, loose: bool) -> Regex {
     } else if path.ends_with('/') {
         format!("^{}{rest}$", regex::escape(&format!("{prefix}:{path}")))
     } else {
-        format!("^{}(?:/{rest})?$", regex::escape(&format!("{prefix}:{path}")))
+        format!(
+            "^{}(?:/{rest})?$",
+            regex::escape(&format!("{prefix}:{path}"))
+        )
     };
     Regex::new(&text).unwrap_or_else(|_| literal(&format!("{prefix}:{path}"), rest))
 }
@@ -197,29 +222,40 @@ pub fn covers(registered: &str, asked: &str) -> bool {
     if registered == asked {
         return true;
     }
-    let (Some((name, path)), Some((asked_name, asked_path))) = (registered.split_once(':'), asked.split_once(':')) else {
+    let (Some((name, path)), Some((asked_name, asked_path))) =
+        (registered.split_once(':'), asked.split_once(':'))
+    else {
         return false;
     };
     if name != asked_name || !path.starts_with('/') || !asked_path.starts_with('/') {
         return false;
     }
     let base = path.trim_end_matches('/');
-    asked_path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    asked_path
+        .strip_prefix(base)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Why a scope's text is not acceptable to a strict issuer (CAP-2, CAP-3, GRP-11); `None` when it is.
 pub fn fault(scope: &str) -> Option<&'static str> {
-    if !scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+    if !scope
+        .bytes()
+        .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    {
         return Some("it has characters outside RFC 6749 section 3.3");
     }
     if scope.starts_with("wlcg.groups") && scope != "wlcg.groups" && !is_group_scope(scope) {
         return Some("the group does not have the form /name/name");
     }
-    let (name, path) = scope.split_once(':').map_or((scope, None), |(name, path)| (name, Some(path)));
+    let (name, path) = scope
+        .split_once(':')
+        .map_or((scope, None), |(name, path)| (name, Some(path)));
     if !name.starts_with("storage.") {
         return None;
     }
-    let Some(path) = path else { return Some("a storage scope needs a path") };
+    let Some(path) = path else {
+        return Some("a storage scope needs a path");
+    };
     if !path.starts_with('/') {
         return Some("the path is not absolute");
     }
@@ -237,13 +273,18 @@ pub fn fault(scope: &str) -> Option<&'static str> {
 fn bad_escape(segment: &str) -> bool {
     let mut text = segment.to_owned();
     for _ in 0..4 {
-        let Ok(next) = percent_encoding::percent_decode_str(&text).decode_utf8() else { return true };
+        let Ok(next) = percent_encoding::percent_decode_str(&text).decode_utf8() else {
+            return true;
+        };
         if next == text {
             break;
         }
         text = next.into_owned();
     }
-    text == ".." || text == "." || text.contains(['%', '/', '\\']) || text.chars().any(char::is_control)
+    text == ".."
+        || text == "."
+        || text.contains(['%', '/', '\\'])
+        || text.chars().any(char::is_control)
 }
 
 /// Whether a text is `wlcg.groups` or `wlcg.groups:/group` of the profile's grammar (CLM-14).
@@ -257,10 +298,14 @@ pub fn is_group_scope(scope: &str) -> bool {
 
 /// Whether a text is a group name with its leading slash.
 pub fn is_group_name(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix('/') else { return false };
+    let Some(rest) = name.strip_prefix('/') else {
+        return false;
+    };
     rest.split('/').all(|part| {
         part.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
     })
 }
 
@@ -276,7 +321,10 @@ mod tests {
 
     fn asks(compat: Compat, registered: &[&str], asked: &str) -> Match {
         let rules = rules(compat);
-        let system = stock_system_scopes(compat).into_iter().map(|s| s.scope).collect();
+        let system = stock_system_scopes(compat)
+            .into_iter()
+            .map(|s| s.scope)
+            .collect();
         let catalogue = Catalogue::new(&stock_matchers(compat), system, &rules);
         allowed(&catalogue.matchers(registered), asked)
     }
@@ -295,7 +343,9 @@ mod tests {
             ("a,b", Some(vec!["a,b"]), Some(vec!["a,b"])),
             ("+", None, Some(vec!["+"])),
         ] {
-            let owned = |want: Option<Vec<&str>>| want.map(|w| w.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            let owned = |want: Option<Vec<&str>>| {
+                want.map(|w| w.into_iter().map(str::to_owned).collect::<Vec<_>>())
+            };
             assert_eq!(parse(text, &iam), owned(in_iam), "{text:?}");
             assert_eq!(parse(text, &strict), owned(in_strict), "{text:?}");
         }
@@ -321,7 +371,12 @@ mod tests {
             ("storage.read:/", "nope:/x..y", [No, Relative, Relative]),
         ] {
             for (compat, want) in [Strict, Iam112, Iam17].into_iter().zip(want) {
-                assert_eq!(asks(compat, &[registered], asked), want, "{} {registered} {asked}", compat.name());
+                assert_eq!(
+                    asks(compat, &[registered], asked),
+                    want,
+                    "{} {registered} {asked}",
+                    compat.name()
+                );
             }
         }
     }

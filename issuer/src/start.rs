@@ -38,13 +38,24 @@ pub fn build(actor: Actor, config: Config, keep: Option<PathBuf>) -> Result<Star
 
 /// Client ids and secrets, for `clients.json`.
 pub fn client_secrets(issuer: &Issuer) -> Vec<(String, Option<String>)> {
-    issuer.clients.all().iter().map(|client| (client.id.to_string(), client.secret.clone())).collect()
+    issuer
+        .clients
+        .all()
+        .iter()
+        .map(|client| (client.id.to_string(), client.secret.clone()))
+        .collect()
 }
 
 /// Where the signing key is kept between runs: `carnet/keys` in the user's cache directory.
 pub fn key_directory() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let home = || std::env::var_os("HOME").filter(|dir| !dir.is_empty()).map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from);
+    let home = || {
+        std::env::var_os("HOME")
+            .filter(|dir| !dir.is_empty())
+            .map(|home| PathBuf::from(home).join(".cache"))
+    };
     Some(cache.or_else(home)?.join("carnet").join("keys"))
 }
 
@@ -53,13 +64,19 @@ fn check(config: &Config) -> Result<(), StartError> {
     let mut ids = std::collections::HashSet::new();
     for client in &config.clients {
         if !ids.insert(client.client_id.as_str()) {
-            return Err(StartError::new(format!("client {} is registered twice", client.client_id)));
+            return Err(StartError::new(format!(
+                "client {} is registered twice",
+                client.client_id
+            )));
         }
     }
     let mut names = std::collections::HashSet::new();
     for user in &config.users {
         if !names.insert(user.username.as_str()) {
-            return Err(StartError::new(format!("user {} is there twice", user.username)));
+            return Err(StartError::new(format!(
+                "user {} is there twice",
+                user.username
+            )));
         }
     }
     Ok(())
@@ -71,7 +88,12 @@ pub(crate) fn first_key(issuer: &Arc<Issuer>, keep: Option<PathBuf>) {
     let name = format!("issuer-{}-{}", issuer.actor.host(), config.key_id);
     let (algorithm, kid) = (config.algorithm, config.key_id.clone());
     let now = issuer.now();
-    let longest = config.clients.iter().filter_map(|c| c.access_token_validity_seconds).chain([config.lifetimes.access]).max();
+    let longest = config
+        .clients
+        .iter()
+        .filter_map(|c| c.access_token_validity_seconds)
+        .chain([config.lifetimes.access])
+        .max();
     let rotation = config.rotation.clone();
     tokio::task::spawn_blocking(move || {
         let kept = load_or_make(keep.as_deref(), &name, algorithm, &kid);
@@ -80,7 +102,8 @@ pub(crate) fn first_key(issuer: &Arc<Issuer>, keep: Option<PathBuf>) {
             for_key.actor.note(why.to_string());
             load_or_make(None, &name, algorithm, &kid)
         });
-        let ring = key.map(|key| KeyRing::new(Arc::new(key), &rotation, longest.unwrap_or(3600), now));
+        let ring =
+            key.map(|key| KeyRing::new(Arc::new(key), &rotation, longest.unwrap_or(3600), now));
         for_key.keys.supply(ring.map_err(|why| why.to_string()));
     });
 }

@@ -16,10 +16,28 @@ const THEN: &str = include_str!("../../scenarios/worlds/iam-1.7.toml");
 
 /// Members of an answer, by their letter in the file.
 const MEMBERS: [(&str, &str); 23] = [
-    ("s", "status"), ("m", "members"), ("o", "scope"), ("e", "expires_in"), ("c", "claims"), ("l", "lifetime"),
-    ("u", "sub"), ("i", "client_id"), ("a", "aud"), ("q", "claim_scope"), ("g", "groups"), ("t", "act"),
-    ("r", "refresh_token"), ("k", "same_refresh_token"), ("d", "id_token"), ("n", "id_token_groups"), ("x", "error"),
-    ("y", "error_description"), ("w", "www_authenticate"), ("b", "allow"), ("h", "content_type"), ("f", "failed_at"),
+    ("s", "status"),
+    ("m", "members"),
+    ("o", "scope"),
+    ("e", "expires_in"),
+    ("c", "claims"),
+    ("l", "lifetime"),
+    ("u", "sub"),
+    ("i", "client_id"),
+    ("a", "aud"),
+    ("q", "claim_scope"),
+    ("g", "groups"),
+    ("t", "act"),
+    ("r", "refresh_token"),
+    ("k", "same_refresh_token"),
+    ("d", "id_token"),
+    ("n", "id_token_groups"),
+    ("x", "error"),
+    ("y", "error_description"),
+    ("w", "www_authenticate"),
+    ("b", "allow"),
+    ("h", "content_type"),
+    ("f", "failed_at"),
     ("j", "error_in"),
 ];
 
@@ -41,7 +59,9 @@ struct Row {
 fn rows() -> Vec<Row> {
     let mut lines = ROWS.lines();
     let words: Vec<String> = serde_json::from_str(lines.next().unwrap()).unwrap();
-    lines.map(|line| row(serde_json::from_str(line).unwrap(), &words)).collect()
+    lines
+        .map(|line| row(serde_json::from_str(line).unwrap(), &words))
+        .collect()
 }
 
 fn spell(value: Value, words: &[String]) -> Value {
@@ -50,7 +70,13 @@ fn spell(value: Value, words: &[String]) -> Value {
         Value::Array(all) => all.into_iter().map(|v| spell(v, words)).collect(),
         Value::Object(all) => Value::Object(
             all.into_iter()
-                .map(|(k, v)| if matches!(k.as_str(), "s" | "e" | "l") { (k, v) } else { (k, spell(v, words)) })
+                .map(|(k, v)| {
+                    if matches!(k.as_str(), "s" | "e" | "l") {
+                        (k, v)
+                    } else {
+                        (k, spell(v, words))
+                    }
+                })
                 .collect(),
         ),
         other => other,
@@ -62,12 +88,28 @@ fn row(line: Value, words: &[String]) -> Row {
     let body = spell(line[1].clone(), words);
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     let pairs = |name: &str| -> Vec<(String, String)> {
-        let pair = |p: &Value| (p[0].as_str().unwrap().to_owned(), p[1].as_str().unwrap().to_owned());
-        body[name].as_array().into_iter().flatten().map(pair).collect()
+        let pair = |p: &Value| {
+            (
+                p[0].as_str().unwrap().to_owned(),
+                p[1].as_str().unwrap().to_owned(),
+            )
+        };
+        body[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(pair)
+            .collect()
     };
     let named = |answer: &Value| -> Expected {
         let answer = answer.as_object()?;
-        let name = |k: &str| MEMBERS.iter().find(|(l, _)| *l == k).map_or("body", |(_, n)| n).to_owned();
+        let name = |k: &str| {
+            MEMBERS
+                .iter()
+                .find(|(l, _)| *l == k)
+                .map_or("body", |(_, n)| n)
+                .to_owned()
+        };
         Some(answer.iter().map(|(k, v)| (name(k), v.clone())).collect())
     };
     let today = named(&body["v"]);
@@ -79,17 +121,31 @@ fn row(line: Value, words: &[String]) -> Row {
         change => {
             let mut answer = today.clone().unwrap();
             for (k, v) in named(change).unwrap() {
-                if v.is_null() { answer.remove(&k) } else { answer.insert(k, v) };
+                if v.is_null() {
+                    answer.remove(&k)
+                } else {
+                    answer.insert(k, v)
+                };
             }
             Some(answer)
         }
     };
-    let ties = body["i"].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect();
+    let ties = body["i"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|v| v.as_str().map(str::to_owned))
+        .collect();
     Row {
         grant: text("g").unwrap(),
         client: text("c"),
         user: text("u").unwrap_or_default(),
-        token: body["t"].as_array().map(|t| (t[0].as_str().unwrap().to_owned(), t[1].as_str().unwrap().to_owned())),
+        token: body["t"].as_array().map(|t| {
+            (
+                t[0].as_str().unwrap().to_owned(),
+                t[1].as_str().unwrap().to_owned(),
+            )
+        }),
         params: pairs("p"),
         start: pairs("b"),
         id,
@@ -116,14 +172,30 @@ impl World {
                 Some(toml::Value::Array(a)) => a[0].as_str().unwrap().to_owned(),
                 _ => String::new(),
             };
-            issuer[list].as_array().unwrap().iter().map(|t| (get(t, a), get(t, b), get(t, c))).collect()
+            issuer[list]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|t| (get(t, a), get(t, b), get(t, c)))
+                .collect()
         };
-        let clients = of("clients", "client_id", "token_endpoint_auth_method", "redirect_uris");
+        let clients = of(
+            "clients",
+            "client_id",
+            "token_endpoint_auth_method",
+            "redirect_uris",
+        );
         let users = of("users", "uuid", "username", "username");
         Self {
             bench: Bench::from_toml(text),
-            clients: clients.into_iter().map(|(id, method, uri)| (id, (method, uri))).collect(),
-            users: users.into_iter().map(|(uuid, name, _)| (uuid, name)).collect(),
+            clients: clients
+                .into_iter()
+                .map(|(id, method, uri)| (id, (method, uri)))
+                .collect(),
+            users: users
+                .into_iter()
+                .map(|(uuid, name, _)| (uuid, name))
+                .collect(),
             got: HashMap::new(),
         }
     }
@@ -157,11 +229,15 @@ impl World {
         let answer = match grant {
             "userinfo" => {
                 let bearer = format!("Bearer {token}");
-                self.bench.call("GET", "/userinfo", None, &[("authorization", &bearer)]).await
+                self.bench
+                    .call("GET", "/userinfo", None, &[("authorization", &bearer)])
+                    .await
             }
             "introspect" => {
                 let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                self.bench.call("POST", "/introspect", Some(&[("token", &token)]), &headers).await
+                self.bench
+                    .call("POST", "/introspect", Some(&[("token", &token)]), &headers)
+                    .await
             }
             _ => {
                 form.insert(0, ("grant_type".into(), grant.into()));
@@ -177,7 +253,9 @@ impl World {
                         Err(answer) => return Some(answer),
                     },
                     "authorization_code" => match self.code(row).await {
-                        Ok((code, uri)) => form.extend([("code".into(), code), ("redirect_uri".into(), uri)]),
+                        Ok((code, uri)) => {
+                            form.extend([("code".into(), code), ("redirect_uri".into(), uri)])
+                        }
                         Err(answer) => return Some(answer),
                     },
                     _ => {}
@@ -185,7 +263,9 @@ impl World {
                 form.extend(row.params.iter().cloned());
                 let form: Vec<_> = form.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
                 let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                self.bench.call("POST", "/token", Some(&form), &headers).await
+                self.bench
+                    .call("POST", "/token", Some(&form), &headers)
+                    .await
             }
         };
         Some(self.reduce(row, &token, &answer))
@@ -194,14 +274,23 @@ impl World {
     async fn device(&self, row: &Row) -> Result<String, Map<String, Value>> {
         let mut form = vec![("client_id", row.client.as_deref().unwrap())];
         form.extend(row.start.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let answer = self.bench.call("POST", "/devicecode", Some(&form), &[]).await;
+        let answer = self
+            .bench
+            .call("POST", "/devicecode", Some(&form), &[])
+            .await;
         if answer.status != 200 {
             return Err(failed("start", &answer));
         }
         let user_code = answer.text("user_code");
         let mut browser = Browser::login(&self.bench, &row.user, "password").await;
-        browser.post(&self.bench, "/device/verify", &[("user_code", &user_code)]).await;
-        let yes = [("user_code", user_code.as_str()), ("user_oauth_approval", "true"), ("remember", "none")];
+        browser
+            .post(&self.bench, "/device/verify", &[("user_code", &user_code)])
+            .await;
+        let yes = [
+            ("user_code", user_code.as_str()),
+            ("user_oauth_approval", "true"),
+            ("remember", "none"),
+        ];
         let approved = browser.post(&self.bench, "/device/approve", &yes).await;
         if approved.status != 200 {
             let mut out = failed("approve", &approved);
@@ -214,14 +303,27 @@ impl World {
     async fn code(&self, row: &Row) -> Result<(String, String), Map<String, Value>> {
         let client = row.client.as_deref().unwrap();
         let uri = self.clients[client].1.as_str();
-        let mut pairs = vec![("response_type", "code"), ("client_id", client), ("redirect_uri", uri), ("state", "s1")];
+        let mut pairs = vec![
+            ("response_type", "code"),
+            ("client_id", client),
+            ("redirect_uri", uri),
+            ("state", "s1"),
+        ];
         pairs.extend(row.start.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let query_text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let query_text = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
         let mut browser = Browser::login(&self.bench, &row.user, "password").await;
-        let mut answer = browser.get(&self.bench, &format!("/authorize?{query_text}")).await;
+        let mut answer = browser
+            .get(&self.bench, &format!("/authorize?{query_text}"))
+            .await;
         if answer.status == 200 {
             let fields = scope_fields(&answer.body);
-            let mut form = vec![("user_oauth_approval", "true"), ("remember", "none"), ("authorize", "Authorize")];
+            let mut form = vec![
+                ("user_oauth_approval", "true"),
+                ("remember", "none"),
+                ("authorize", "Authorize"),
+            ];
             form.extend(fields.iter().map(|(n, v)| (n.as_str(), v.as_str())));
             answer = browser.post(&self.bench, "/authorize", &form).await;
         }
@@ -234,14 +336,28 @@ impl World {
         out.insert("failed_at".into(), "start".into());
         if location.starts_with(uri) {
             out.insert("error".into(), query(&location, "error").into());
-            out.insert("error_description".into(), query(&location, "error_description").into());
-            out.insert("error_in".into(), if location.contains('#') { "fragment" } else { "query" }.into());
+            out.insert(
+                "error_description".into(),
+                query(&location, "error_description").into(),
+            );
+            out.insert(
+                "error_in".into(),
+                if location.contains('#') {
+                    "fragment"
+                } else {
+                    "query"
+                }
+                .into(),
+            );
         } else {
             out.insert("content_type".into(), content_type(&answer).into());
             if let Some((_, rest)) = answer.body.split_once("error=&quot;") {
                 let (error, rest) = rest.split_once("&quot;, error_description=&quot;").unwrap();
                 out.insert("error".into(), error.into());
-                out.insert("error_description".into(), rest.split("&quot;").next().unwrap().into());
+                out.insert(
+                    "error_description".into(),
+                    rest.split("&quot;").next().unwrap().into(),
+                );
             }
         }
         Err(out)
@@ -252,7 +368,10 @@ impl World {
         out.insert("status".into(), answer.status.into());
         let body = answer.json();
         let names = |value: &Value| -> String {
-            value.as_object().map(|m| m.keys().map(String::as_str).collect::<Vec<_>>().join(",")).unwrap_or_default()
+            value
+                .as_object()
+                .map(|m| m.keys().map(String::as_str).collect::<Vec<_>>().join(","))
+                .unwrap_or_default()
         };
         if !body.is_object() {
             if !answer.body.is_empty() {
@@ -261,12 +380,28 @@ impl World {
             out.insert("allow".into(), answer.header("allow").into());
         } else if body.get("error").is_some() {
             out.insert("error".into(), body["error"].clone());
-            out.insert("error_description".into(), mask(body["error_description"].as_str().unwrap_or_default()).into());
+            out.insert(
+                "error_description".into(),
+                mask(body["error_description"].as_str().unwrap_or_default()).into(),
+            );
         } else if matches!(row.grant.as_str(), "introspect" | "userinfo") {
             out.insert("members".into(), names(&body).into());
             let skip = ["exp", "iat", "expires_at", "updated_at", "jti", "nbf"];
-            let shown = body.as_object().unwrap().iter().filter(|(k, _)| !skip.contains(&k.as_str()));
-            let shown = shown.map(|(k, v)| (k.clone(), if k == "iss" { "<iss>".into() } else { self.named(v) }));
+            let shown = body
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(k, _)| !skip.contains(&k.as_str()));
+            let shown = shown.map(|(k, v)| {
+                (
+                    k.clone(),
+                    if k == "iss" {
+                        "<iss>".into()
+                    } else {
+                        self.named(v)
+                    },
+                )
+            });
             out.insert("body".into(), Value::Object(shown.collect()));
         } else if body.get("access_token").is_some() {
             let payload = answer.claims();
@@ -275,9 +410,18 @@ impl World {
             }
             out.insert("members".into(), names(&body).into());
             out.insert("claims".into(), names(&payload).into());
-            out.insert("lifetime".into(), (payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap()).into());
+            out.insert(
+                "lifetime".into(),
+                (payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap()).into(),
+            );
             out.insert("sub".into(), self.named(&payload["sub"]));
-            for (to, from) in [("client_id", "client_id"), ("aud", "aud"), ("claim_scope", "scope"), ("groups", "wlcg.groups"), ("act", "act")] {
+            for (to, from) in [
+                ("client_id", "client_id"),
+                ("aud", "aud"),
+                ("claim_scope", "scope"),
+                ("groups", "wlcg.groups"),
+                ("act", "act"),
+            ] {
                 out.insert(to.into(), payload[from].clone());
             }
             if let Some(refresh) = body["refresh_token"].as_str() {
@@ -307,7 +451,10 @@ fn failed(at: &str, answer: &common::Answer) -> Map<String, Value> {
     match answer.json() {
         Value::Object(body) => {
             out.insert("error".into(), body["error"].clone());
-            out.insert("error_description".into(), body["error_description"].clone());
+            out.insert(
+                "error_description".into(),
+                body["error_description"].clone(),
+            );
         }
         _ => {
             out.insert("content_type".into(), content_type(answer).into());
@@ -317,7 +464,13 @@ fn failed(at: &str, answer: &common::Answer) -> Map<String, Value> {
 }
 
 fn content_type(answer: &common::Answer) -> String {
-    answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+    answer
+        .header("content-type")
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Puts `<token>` in place of every compact token, as the rows have it.
@@ -326,7 +479,9 @@ fn mask(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find("eyJ") {
         out.push_str(&rest[..at]);
-        let token: usize = rest[at..].find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(rest.len() - at);
+        let token: usize = rest[at..]
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+            .unwrap_or(rest.len() - at);
         out.push_str("<token>");
         rest = &rest[at + token..];
     }
@@ -334,7 +489,10 @@ fn mask(text: &str) -> String {
 }
 
 fn filled(answer: &Map<String, Value>) -> BTreeMap<&String, &Value> {
-    answer.iter().filter(|(_, v)| !v.is_null() && v.as_str() != Some("")).collect()
+    answer
+        .iter()
+        .filter(|(_, v)| !v.is_null() && v.as_str() != Some(""))
+        .collect()
 }
 
 fn differences(want: &Map<String, Value>, have: &Map<String, Value>) -> Vec<String> {
@@ -342,10 +500,17 @@ fn differences(want: &Map<String, Value>, have: &Map<String, Value>) -> Vec<Stri
     let names: std::collections::BTreeSet<_> = want.keys().chain(have.keys()).collect();
     let near = |name: &str, a: Option<&&Value>, b: Option<&&Value>| {
         matches!(name, "lifetime" | "expires_in")
-            && a.zip(b).is_some_and(|(a, b)| (a.as_i64().unwrap_or(0) - b.as_i64().unwrap_or(9)).abs() <= 1)
+            && a.zip(b).is_some_and(|(a, b)| {
+                (a.as_i64().unwrap_or(0) - b.as_i64().unwrap_or(9)).abs() <= 1
+            })
     };
-    let differs = |n: &&&&String| want.get(**n) != have.get(**n) && !near(n, want.get(**n), have.get(**n));
-    names.iter().filter(differs).map(|n| format!("{n}: want {:?} have {:?}", want.get(**n), have.get(**n))).collect()
+    let differs =
+        |n: &&&&String| want.get(**n) != have.get(**n) && !near(n, want.get(**n), have.get(**n));
+    names
+        .iter()
+        .filter(differs)
+        .map(|n| format!("{n}: want {:?} have {:?}", want.get(**n), have.get(**n)))
+        .collect()
 }
 
 async fn replay(world: &str, version: &str) {
@@ -353,7 +518,11 @@ async fn replay(world: &str, version: &str) {
     let (mut all, mut equal, mut report) = (0, 0, String::new());
     for row in rows() {
         let have = world.ask(&row).await;
-        let want = if version == "1.12.0" { &row.today } else { &row.then };
+        let want = if version == "1.12.0" {
+            &row.today
+        } else {
+            &row.then
+        };
         let Some(want) = want else { continue };
         all += 1;
         let found = if row.ties.iter().any(|v| v == version) {
@@ -364,11 +533,23 @@ async fn replay(world: &str, version: &str) {
         if found.is_empty() {
             equal += 1;
         } else {
-            let _ = writeln!(report, "{} {} {:?} start {:?} params {:?}\n    {}", row.id, row.grant, row.client, row.start, row.params, found.join("\n    "));
+            let _ = writeln!(
+                report,
+                "{} {} {:?} start {:?} params {:?}\n    {}",
+                row.id,
+                row.grant,
+                row.client,
+                row.start,
+                row.params,
+                found.join("\n    ")
+            );
         }
     }
     println!("{version}: {equal} of {all} answers agree");
-    assert!(report.is_empty(), "{version}: {equal} of {all} answers agree\n{report}");
+    assert!(
+        report.is_empty(),
+        "{version}: {equal} of {all} answers agree\n{report}"
+    );
 }
 
 #[tokio::test]

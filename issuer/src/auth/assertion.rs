@@ -16,7 +16,11 @@ use crate::store::Client;
 const SKEW: i64 = 300;
 
 fn refuse(issuer: &Issuer, text: &str) -> Refusal {
-    let shape = if issuer.rules.strict() { Shape::Basic } else { Shape::Form };
+    let shape = if issuer.rules.strict() {
+        Shape::Basic
+    } else {
+        Shape::Form
+    };
     Refusal::new(401, "invalid_client", text).dressed(shape)
 }
 
@@ -32,7 +36,9 @@ pub(super) async fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, 
     let number = |name: &str| token.claims.get(name).and_then(serde_json::Value::as_i64);
     let id = claim("iss").ok_or_else(bad)?;
     let client = issuer.clients.get(id).ok_or_else(bad)?;
-    if issuer.rules.strict() && (claim("sub") != Some(id) || form.get("client_id").is_some_and(|c| c != id)) {
+    if issuer.rules.strict()
+        && (claim("sub") != Some(id) || form.get("client_id").is_some_and(|c| c != id))
+    {
         return Err(bad());
     }
     let signed = match client.method {
@@ -59,23 +65,38 @@ pub(super) async fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, 
 fn for_us(issuer: &Issuer, token: &Token) -> bool {
     let endpoint = issuer.url("token");
     let from_iss = format!("{}token", issuer.iss_with_slash());
-    let ours = |value: &str| value == endpoint || value == from_iss || (issuer.rules.strict() && value == &*issuer.iss);
+    let ours = |value: &str| {
+        value == endpoint || value == from_iss || (issuer.rules.strict() && value == &*issuer.iss)
+    };
     match token.claims.get("aud") {
         Some(serde_json::Value::String(one)) => ours(one),
-        Some(serde_json::Value::Array(all)) => all.iter().filter_map(serde_json::Value::as_str).any(ours),
+        Some(serde_json::Value::Array(all)) => {
+            all.iter().filter_map(serde_json::Value::as_str).any(ours)
+        }
         _ => false,
     }
 }
 
 fn signed_by_key(client: &Client, token: &Token) -> bool {
-    let Some(jwks) = &client.jwks else { return false };
-    let Ok(keys) = Jwks::parse(jwks.to_string().as_bytes()) else { return false };
-    let named = |key: &&carnet_profile::jose::Jwk| token.header.kid.is_none() || key.kid() == token.header.kid.as_deref();
-    keys.keys.iter().filter(named).any(|key| verify_signature(token, key).is_ok())
+    let Some(jwks) = &client.jwks else {
+        return false;
+    };
+    let Ok(keys) = Jwks::parse(jwks.to_string().as_bytes()) else {
+        return false;
+    };
+    let named = |key: &&carnet_profile::jose::Jwk| {
+        token.header.kid.is_none() || key.kid() == token.header.kid.as_deref()
+    };
+    keys.keys
+        .iter()
+        .filter(named)
+        .any(|key| verify_signature(token, key).is_ok())
 }
 
 fn signed_by_secret(client: &Client, token: &Token) -> bool {
-    let Some(secret) = &client.secret else { return false };
+    let Some(secret) = &client.secret else {
+        return false;
+    };
     let algorithm = match token.header.alg.as_str() {
         "HS256" => hmac::HMAC_SHA256,
         "HS384" => hmac::HMAC_SHA384,

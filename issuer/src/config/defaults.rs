@@ -1,6 +1,9 @@
 //! The stock configuration of an IAM instance (issuer page §2.0; system scopes as the recorded worlds have them).
 
-use super::{ExchangePolicyConfig, Level, MatcherConfig, MatcherKind, Matching, PolicyEnd, ScopePolicyConfig, SystemScope, Verb};
+use super::{
+    ExchangePolicyConfig, Level, MatcherConfig, MatcherKind, Matching, PolicyEnd,
+    ScopePolicyConfig, SystemScope, Verb,
+};
 use crate::quirks::Compat;
 
 pub(super) fn yes() -> bool {
@@ -52,7 +55,14 @@ pub fn stock_matchers(compat: Compat) -> Vec<MatcherConfig> {
         path: "/".into(),
         regexp: String::new(),
     };
-    let mut all: Vec<_> = ["storage.read", "storage.write", "storage.modify", "storage.create"].map(path).into();
+    let mut all: Vec<_> = [
+        "storage.read",
+        "storage.write",
+        "storage.modify",
+        "storage.create",
+    ]
+    .map(path)
+    .into();
     if compat != Compat::Iam17 {
         all.push(path("storage.stage"));
     }
@@ -108,7 +118,15 @@ pub fn stock_system_scopes(compat: Compat) -> Vec<SystemScope> {
         all.extend(NEW.iter().map(scope));
     }
     if compat == Compat::Strict {
-        all.extend(["compute.read", "compute.create", "compute.modify", "compute.cancel"].map(|s| scope(&(s, false, false))));
+        all.extend(
+            [
+                "compute.read",
+                "compute.create",
+                "compute.modify",
+                "compute.cancel",
+            ]
+            .map(|s| scope(&(s, false, false))),
+        );
     }
     all
 }

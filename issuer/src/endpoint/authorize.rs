@@ -14,7 +14,9 @@ use crate::answer::Caching;
 use crate::audience::Step;
 use crate::errors::{Refusal, Shape};
 use crate::form::Form;
-use crate::grant::{check_groups, check_scopes, first_filter, in_place_of_none, parse_scope, target};
+use crate::grant::{
+    check_groups, check_scopes, first_filter, in_place_of_none, parse_scope, target,
+};
 use crate::issuer::Issuer;
 use crate::order;
 use crate::quirks::Quirk;
@@ -24,12 +26,23 @@ use crate::store::{Approval, Client, CodeRequest, User};
 
 /// What stays as it is in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'\'').remove(b':').remove(b'/').remove(b'(').remove(b')');
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'\'')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'(')
+    .remove(b')');
 
 /// Answers a request or an approval.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let method = request.method().clone();
-    let (parts, form) = match read(request).await.and_then(|(parts, form)| Ok((parts, form.settle(&issuer.rules)?))) {
+    let (parts, form) = match read(request)
+        .await
+        .and_then(|(parts, form)| Ok((parts, form.settle(&issuer.rules)?)))
+    {
         Ok(read) => read,
         Err(refusal) => return issuer.refuse(&refusal.dressed(Shape::OAuthPage), Caching::Never),
     };
@@ -56,15 +69,30 @@ impl Return {
         if issuer.rules.strict() {
             all.push(("iss", &iss));
         }
-        let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
+        let pair =
+            |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
         let query = all.iter().map(pair).collect::<Vec<_>>().join("&");
-        let mark = if fragment { '#' } else if self.uri.contains('?') { '&' } else { '?' };
+        let mark = if fragment {
+            '#'
+        } else if self.uri.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
         let status = if issuer.rules.then() { 302 } else { 303 };
-        issuer.answers.redirect(status, &format!("{}{mark}{query}", self.uri), Caching::NoStore)
+        issuer.answers.redirect(
+            status,
+            &format!("{}{mark}{query}", self.uri),
+            Caching::NoStore,
+        )
     }
 
     fn error(&self, issuer: &Issuer, error: &str, text: &str, fragment: bool) -> Response {
-        self.to(issuer, &[("error", error), ("error_description", text)], fragment)
+        self.to(
+            issuer,
+            &[("error", error), ("error_description", text)],
+            fragment,
+        )
     }
 }
 
@@ -87,7 +115,10 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
         Err(refusal) => return page(refusal),
     };
     let back = match redirect_uri(issuer, &client, form) {
-        Ok(uri) => Return { uri, state: form.get("state").map(str::to_owned) },
+        Ok(uri) => Return {
+            uri,
+            state: form.get("state").map(str::to_owned),
+        },
         Err(refusal) => return page(refusal),
     };
     let Some(user) = user.filter(|_| !none || !issuer.has(Quirk::Q45)) else {
@@ -100,7 +131,10 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     }
     if form.get("response_type") != Some("code") {
         let text = if issuer.rules.then() {
-            format!("Unsupported response types: [{}]", form.get("response_type").unwrap_or_default())
+            format!(
+                "Unsupported response types: [{}]",
+                form.get("response_type").unwrap_or_default()
+            )
         } else {
             "Unsupported response types".into()
         };
@@ -108,13 +142,17 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     }
     let approval = match approval(issuer, &client, &user, form, &back) {
         Ok(approval) => approval,
-        Err(refusal) if refusal.shape == Shape::Page => return issuer.refuse(&refusal, Caching::Never),
+        Err(refusal) if refusal.shape == Shape::Page => {
+            return issuer.refuse(&refusal, Caching::Never);
+        }
         Err(refusal) => {
             let fragment = issuer.has(Quirk::Q54) && browser.session.pending.is_some();
             return back.error(issuer, refusal.error, &refusal.description, fragment);
         }
     };
-    let known = issuer.pending.consented(&user.uuid, &client.id, &approval.scopes, issuer.now());
+    let known = issuer
+        .pending
+        .consented(&user.uuid, &client.id, &approval.scopes, issuer.now());
     let asks = prompt.split(' ').any(|p| p == "consent");
     if known && !asks && !approval.none_left {
         let response = give_code(issuer, &browser, &user, approval);
@@ -123,7 +161,12 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     if none {
         return back.to(issuer, &[("error", "consent_required")], false);
     }
-    let html = issuer.pages.consent(&client.name, &user.name, &approval.scopes, issuer.rules.then());
+    let html = issuer.pages.consent(
+        &client.name,
+        &user.name,
+        &approval.scopes,
+        issuer.rules.then(),
+    );
     browser.session.pending = Some(approval);
     let response = issuer.answers.page(200, html);
     browser.keep(issuer, response)
@@ -131,10 +174,24 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
 
 fn client_of(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusal> {
     let Some(id) = form.filled("client_id") else {
-        return Err(Refusal::new(401, "invalid_client", "A client id must be provided"));
+        return Err(Refusal::new(
+            401,
+            "invalid_client",
+            "A client id must be provided",
+        ));
     };
-    let unknown = || Refusal::new(401, "invalid_client", format!("Client with id {id} was not found"));
-    issuer.clients.get(id).filter(|client| client.active).ok_or_else(unknown)
+    let unknown = || {
+        Refusal::new(
+            401,
+            "invalid_client",
+            format!("Client with id {id} was not found"),
+        )
+    };
+    issuer
+        .clients
+        .get(id)
+        .filter(|client| client.active)
+        .ok_or_else(unknown)
 }
 
 fn redirect_uri(issuer: &Issuer, client: &Client, form: &Form) -> Result<String, Refusal> {
@@ -146,7 +203,10 @@ fn redirect_uri(issuer: &Issuer, client: &Client, form: &Form) -> Result<String,
     let Some(asked) = form.filled("redirect_uri") else {
         return match registered.as_slice() {
             [only] => Ok(only.clone()),
-            _ => Err(Refusal::bad("invalid_request", "A redirect_uri must be supplied.")),
+            _ => Err(Refusal::bad(
+                "invalid_request",
+                "A redirect_uri must be supplied.",
+            )),
         };
     };
     let fits = |known: &String| {
@@ -154,17 +214,25 @@ fn redirect_uri(issuer: &Issuer, client: &Client, form: &Form) -> Result<String,
             return true;
         }
         if issuer.rules.strict() {
-            return loopback_without_port(asked).is_some_and(|a| Some(a) == loopback_without_port(known));
+            return loopback_without_port(asked)
+                .is_some_and(|a| Some(a) == loopback_without_port(known));
         }
         // IAM ignores an added query; IAM 1.7 also a deeper path.
         let path = asked.split('?').next().unwrap_or_default();
-        path == known || (issuer.rules.then() && path.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('/') && !rest.contains("..")))
+        path == known
+            || (issuer.rules.then()
+                && path
+                    .strip_prefix(known.as_str())
+                    .is_some_and(|rest| rest.starts_with('/') && !rest.contains("..")))
     };
     if registered.iter().any(fits) {
         return Ok(asked.to_owned());
     }
     let text = if issuer.rules.then() {
-        format!("Invalid redirect: {asked} does not match one of the registered values: [{}]", registered.join(", "))
+        format!(
+            "Invalid redirect: {asked} does not match one of the registered values: [{}]",
+            registered.join(", ")
+        )
     } else {
         "Invalid redirect uri does not match one of the registered values.".into()
     };
@@ -174,12 +242,20 @@ fn redirect_uri(issuer: &Issuer, client: &Client, form: &Form) -> Result<String,
 /// A loopback address's port may vary (RFC 8252 §7.3).
 fn loopback_without_port(uri: &str) -> Option<(String, String)> {
     let url = url::Url::parse(uri).ok()?;
-    let host = url.host_str().filter(|host| matches!(*host, "127.0.0.1" | "[::1]"))?;
+    let host = url
+        .host_str()
+        .filter(|host| matches!(*host, "127.0.0.1" | "[::1]"))?;
     Some((format!("{}://{host}", url.scheme()), url.path().to_owned()))
 }
 
 /// The request as the person will see it; a refusal goes back to the client.
-fn approval(issuer: &Issuer, client: &Client, user: &User, form: &Form, back: &Return) -> Result<Approval, Refusal> {
+fn approval(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    form: &Form,
+    back: &Return,
+) -> Result<Approval, Refusal> {
     let target = target(form);
     if let Err(fault) = target.check_resource(&issuer.rules) {
         return Err(if issuer.has(Quirk::Q43) {
@@ -196,14 +272,32 @@ fn approval(issuer: &Issuer, client: &Client, user: &User, form: &Form, back: &R
         check_groups(issuer, user, &asked)?;
         (first_filter(issuer, client, user, &asked), false)
     } else {
-        if let Some(policy) = issuer.scope_policies().stumbling(&unfiltered, &user.person()) {
-            return Err(Refusal::bad("invalid_scope", format!("Misspelled {policy} scope in the scope policy")));
+        if let Some(policy) = issuer
+            .scope_policies()
+            .stumbling(&unfiltered, &user.person())
+        {
+            return Err(Refusal::bad(
+                "invalid_scope",
+                format!("Misspelled {policy} scope in the scope policy"),
+            ));
         }
-        let kept = issuer.scope_policies().filter(&unfiltered, &user.person(), true, !issuer.rules.then()).kept;
+        let kept = issuer
+            .scope_policies()
+            .filter(&unfiltered, &user.person(), true, !issuer.rules.then())
+            .kept;
         check_scopes(issuer, client, &order::sorted(kept.clone()))?;
-        if kept.is_empty() { (in_place_of_none(issuer, client), true) } else { (kept, false) }
+        if kept.is_empty() {
+            (in_place_of_none(issuer, client), true)
+        } else {
+            (kept, false)
+        }
     };
-    let unfiltered = if unfiltered.is_empty() { shown.clone() } else { unfiltered };
+    let substituted = unfiltered.is_empty();
+    let unfiltered = if substituted {
+        shown.clone()
+    } else {
+        unfiltered
+    };
     let challenge = challenge(issuer, client, form)?;
     Ok(Approval {
         client: client.id.clone(),
@@ -212,9 +306,13 @@ fn approval(issuer: &Issuer, client: &Client, user: &User, form: &Form, back: &R
         state: back.state.clone(),
         scopes: shown,
         unfiltered,
+        substituted,
         none_left: none_left && issuer.has(Quirk::Q55),
         audience: target.wish(Step::First, &issuer.rules).map(str::to_owned),
-        resource: target.resource.filter(|r| !r.is_empty() && !issuer.rules.then()).map(str::to_owned),
+        resource: target
+            .resource
+            .filter(|r| !r.is_empty() && !issuer.rules.then())
+            .map(str::to_owned),
         challenge,
         nonce: form.get("nonce").map(str::to_owned),
         max_age: form.get("max_age").is_some(),
@@ -222,20 +320,33 @@ fn approval(issuer: &Issuer, client: &Client, user: &User, form: &Form, back: &R
 }
 
 /// The PKCE challenge with its method. Strict: S256 only, and public clients must send one.
-fn challenge(issuer: &Issuer, client: &Client, form: &Form) -> Result<Option<(String, String)>, Refusal> {
+fn challenge(
+    issuer: &Issuer,
+    client: &Client,
+    form: &Form,
+) -> Result<Option<(String, String)>, Refusal> {
     let Some(challenge) = form.filled("code_challenge") else {
         return if issuer.rules.strict() && client.is_public() {
-            Err(Refusal::bad("invalid_request", "A public client must send code_challenge."))
+            Err(Refusal::bad(
+                "invalid_request",
+                "A public client must send code_challenge.",
+            ))
         } else {
             Ok(None)
         };
     };
     let method = form.filled("code_challenge_method").unwrap_or("plain");
     if issuer.rules.strict() && method != "S256" {
-        return Err(Refusal::bad("invalid_request", "code_challenge_method must be S256."));
+        return Err(Refusal::bad(
+            "invalid_request",
+            "code_challenge_method must be S256.",
+        ));
     }
     if !issuer.has(Quirk::Q46) && !matches!(method, "S256" | "plain") {
-        return Err(Refusal::bad("invalid_request", "The code_challenge_method is unknown."));
+        return Err(Refusal::bad(
+            "invalid_request",
+            "The code_challenge_method is unknown.",
+        ));
     }
     Ok(Some((challenge.to_owned(), method.to_owned())))
 }
@@ -244,27 +355,47 @@ fn challenge(issuer: &Issuer, client: &Client, form: &Form) -> Result<Option<(St
 fn approve(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     let page = |refusal: Refusal| issuer.refuse(&refusal.dressed(Shape::OAuthPage), Caching::Never);
     let mut browser = Browser::of(issuer, &parts.headers);
-    let Some(user) = browser.user(issuer) else { return browser.to_login(issuer, &parts.uri) };
+    let Some(user) = browser.user(issuer) else {
+        return browser.to_login(issuer, &parts.uri);
+    };
     let Some(mut approval) = browser.session.pending.take() else {
-        return page(Refusal::bad("invalid_request", "Cannot approve uninitialized authorization request."));
+        return page(Refusal::bad(
+            "invalid_request",
+            "Cannot approve uninitialized authorization request.",
+        ));
     };
     if approval.none_left {
         let text = "Changes were detected from the original authorization request.";
         let response = page(Refusal::bad("invalid_request", text));
         return browser.keep(issuer, response);
     }
-    let back = Return { uri: approval.redirect_uri.clone(), state: approval.state.clone() };
+    let back = Return {
+        uri: approval.redirect_uri.clone(),
+        state: approval.state.clone(),
+    };
     if form.get("user_oauth_approval") != Some("true") || form.get("deny").is_some() {
-        issuer.actor.note(format!("{} refuses what client {} asks", user.username, approval.client));
+        issuer.actor.note(format!(
+            "{} refuses what client {} asks",
+            user.username, approval.client
+        ));
         let response = back.error(issuer, "access_denied", "User denied access", false);
         return browser.keep(issuer, response);
     }
     let ticked = |scope: &String| {
-        form.get(&format!("scope.{scope}")).is_some() || form.get(&format!("scope_{scope}")).is_some()
+        form.get(&format!("scope.{scope}")).is_some()
+            || form.get(&format!("scope_{scope}")).is_some()
     };
-    let any = form.pairs().iter().any(|(name, _)| name.starts_with("scope.") || name.starts_with("scope_"));
+    let any = form
+        .pairs()
+        .iter()
+        .any(|(name, _)| name.starts_with("scope.") || name.starts_with("scope_"));
     if any {
-        let dropped: Vec<String> = approval.scopes.iter().filter(|scope| !ticked(scope)).cloned().collect();
+        let dropped: Vec<String> = approval
+            .scopes
+            .iter()
+            .filter(|scope| !ticked(scope))
+            .cloned()
+            .collect();
         approval.scopes.retain(|scope| !dropped.contains(scope));
         approval.unfiltered.retain(|scope| !dropped.contains(scope));
     }
@@ -274,7 +405,9 @@ fn approve(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
         _ => None,
     };
     if let Some(until) = until {
-        issuer.pending.remember(&user.uuid, &approval.client, approval.scopes.clone(), until);
+        issuer
+            .pending
+            .remember(&user.uuid, &approval.client, approval.scopes.clone(), until);
     }
     let response = give_code(issuer, &browser, &user, approval);
     browser.keep(issuer, response)
@@ -288,13 +421,37 @@ fn give_code(issuer: &Issuer, browser: &Browser, user: &User, mut approval: Appr
     if issuer.rules.then() {
         approval.scopes = std::mem::take(&mut approval.unfiltered);
     }
-    approval.scopes = in_token_order(issuer, approval.scopes);
+    // The client's scopes in place of none keep the order they have.
+    if !approval.substituted {
+        approval.scopes = in_token_order(issuer, approval.scopes);
+    }
     let (_, at) = browser.session.user.clone().unwrap_or_default();
-    let login = Login { at, browser: true, tell_time: approval.max_age, nonce: approval.nonce.clone() };
-    issuer.actor.note(format!("{} approves what client {} asks: {}", user.username, approval.client, approval.scopes.join(" ")));
-    let back = Return { uri: approval.redirect_uri.clone(), state: approval.state.clone() };
+    let login = Login {
+        at,
+        browser: true,
+        tell_time: approval.max_age,
+        nonce: approval.nonce.clone(),
+    };
+    issuer.actor.note(format!(
+        "{} approves what client {} asks: {}",
+        user.username,
+        approval.client,
+        approval.scopes.join(" ")
+    ));
+    let back = Return {
+        uri: approval.redirect_uri.clone(),
+        state: approval.state.clone(),
+    };
     let exp = issuer.now() + issuer.config.lifetimes.code;
-    issuer.pending.put_code(code.clone(), CodeRequest { approval, user: user.uuid.clone(), login, exp });
+    issuer.pending.put_code(
+        code.clone(),
+        CodeRequest {
+            approval,
+            user: user.uuid.clone(),
+            login,
+            exp,
+        },
+    );
     back.to(issuer, &[("code", &code)], false)
 }
 
@@ -305,9 +462,14 @@ fn in_token_order(issuer: &Issuer, scopes: Vec<String>) -> Vec<String> {
         return scopes;
     }
     let system = issuer.catalogue.system();
-    let (mut known, rest): (Vec<String>, Vec<String>) = scopes.into_iter().partition(|s| system.contains(s));
+    let (mut known, rest): (Vec<String>, Vec<String>) =
+        scopes.into_iter().partition(|s| system.contains(s));
     known.sort_by_key(|scope| system.iter().position(|s| s == scope));
     known.extend(order::sorted(rest));
-    let capacity = if issuer.rules.then() { order::copy_capacity(known.len()) } else { 16 };
+    let capacity = if issuer.rules.then() {
+        order::copy_capacity(known.len())
+    } else {
+        16
+    };
     order::hashed_by_count(order::hashed(known, capacity))
 }

@@ -25,14 +25,25 @@ pub struct Browser {
 impl Browser {
     /// The session of a request; a new one when it has none.
     pub fn of(issuer: &Issuer, headers: &HeaderMap) -> Self {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let id = cookies.flat_map(|all| all.split(';')).find_map(|one| {
             let (name, value) = one.trim().split_once('=')?;
             (name == COOKIE_NAME).then(|| value.to_owned())
         });
         match id.and_then(|id| issuer.pending.session(&id).map(|session| (id, session))) {
-            Some((id, session)) => Self { id, session, fresh: false },
-            None => Self { id: issuer.random_text(24), session: Session::default(), fresh: true },
+            Some((id, session)) => Self {
+                id,
+                session,
+                fresh: false,
+            },
+            None => Self {
+                id: issuer.random_text(24),
+                session: Session::default(),
+                fresh: true,
+            },
         }
     }
 
@@ -53,7 +64,10 @@ impl Browser {
     pub fn keep(self, issuer: &Issuer, mut response: Response) -> Response {
         issuer.pending.put_session(&self.id, self.session);
         if self.fresh
-            && let Ok(cookie) = HeaderValue::from_str(&format!("{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax", self.id))
+            && let Ok(cookie) = HeaderValue::from_str(&format!(
+                "{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax",
+                self.id
+            ))
         {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
@@ -62,15 +76,25 @@ impl Browser {
 
     /// Sends the browser to the login page, to come back here.
     pub fn to_login(mut self, issuer: &Issuer, back: &http::Uri) -> Response {
-        self.session.saved = Some(back.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string));
-        let response = issuer.answers.redirect(302, &issuer.url("login"), Caching::Never);
+        self.session.saved = Some(
+            back.path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
+        );
+        let response = issuer
+            .answers
+            .redirect(302, &issuer.url("login"), Caching::Never);
         self.keep(issuer, response)
     }
 
     /// Sends the browser to the acceptable use policy, to come back here.
     pub fn to_aup(mut self, issuer: &Issuer, back: &http::Uri) -> Response {
-        self.session.saved = Some(back.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string));
-        let response = issuer.answers.redirect(302, &issuer.url("iam/aup/sign"), Caching::Never);
+        self.session.saved = Some(
+            back.path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
+        );
+        let response = issuer
+            .answers
+            .redirect(302, &issuer.url("iam/aup/sign"), Caching::Never);
         self.keep(issuer, response)
     }
 }

@@ -21,7 +21,9 @@ pub async fn show(State(issuer): Here, request: Request) -> Response {
         Err(refusal) => return issuer.refuse(&refusal, Caching::Never),
     };
     let browser = Browser::of(&issuer, &parts.headers);
-    let Some(user) = browser.user(&issuer) else { return browser.to_login(&issuer, &uri) };
+    let Some(user) = browser.user(&issuer) else {
+        return browser.to_login(&issuer, &uri);
+    };
     if issuer.must_sign(&user, issuer.now()) {
         return browser.to_aup(&issuer, &uri);
     }
@@ -49,7 +51,10 @@ pub async fn verify(State(issuer): Here, request: Request) -> Response {
 }
 
 fn look_up(issuer: &Issuer, user_code: &str) -> Result<(String, DeviceRequest), &'static str> {
-    let found = issuer.pending.device_code_of(user_code).and_then(|code| issuer.pending.device(&code).map(|d| (code, d)));
+    let found = issuer
+        .pending
+        .device_code_of(user_code)
+        .and_then(|code| issuer.pending.device(&code).map(|d| (code, d)));
     let (code, device) = found.ok_or("The code that you entered was not found.")?;
     if device.exp <= issuer.now() {
         return Err("The code that you entered has expired.");
@@ -66,13 +71,17 @@ fn verified(issuer: &Issuer, mut browser: Browser, user_code: &str) -> Response 
         Ok((_, device)) => {
             browser.session.user_code = Some(device.user_code.clone());
             let client = issuer.clients.get(&device.client);
-            let name = client.as_ref().map_or_else(String::new, |client| client.name.clone());
+            let name = client
+                .as_ref()
+                .map_or_else(String::new, |client| client.name.clone());
             let scopes = match (&device.scopes, client) {
                 (Some(scopes), _) => scopes.clone(),
                 (None, Some(client)) => in_place_of_none(issuer, &client),
                 (None, None) => Vec::new(),
             };
-            issuer.pages.approve_device(&name, &scopes, &device.user_code, issuer.rules.then())
+            issuer
+                .pages
+                .approve_device(&name, &scopes, &device.user_code, issuer.rules.then())
         }
     };
     let response = issuer.answers.page(200, page);
@@ -90,8 +99,13 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
         Err(refusal) => return issuer.refuse(&refusal, Caching::Never),
     };
     let mut browser = Browser::of(&issuer, &parts.headers);
-    let Some(user) = browser.user(&issuer) else { return browser.to_login(&issuer, &uri) };
-    let user_code = form.get("user_code").unwrap_or_default().to_ascii_uppercase();
+    let Some(user) = browser.user(&issuer) else {
+        return browser.to_login(&issuer, &uri);
+    };
+    let user_code = form
+        .get("user_code")
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     if browser.session.user_code.as_deref() != Some(user_code.as_str()) {
         return if issuer.rules.strict() {
             let page = issuer.pages.device(Some("Please enter the code first."));
@@ -114,21 +128,44 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
     };
     let yes = form.get("user_oauth_approval") == Some("true") && form.get("deny").is_none();
     if yes {
-        let resource = Asked { resource: device.resource.as_deref(), ..Asked::default() };
+        let resource = Asked {
+            resource: device.resource.as_deref(),
+            ..Asked::default()
+        };
         if resource.check_resource(&issuer.rules).is_err() {
             return issuer.refuse(&failed_inside(&issuer), Caching::Never);
         }
-        let scopes = device.scopes.as_ref().and_then(|asked| approved(&issuer, &client, &user, asked));
+        let scopes = device
+            .scopes
+            .as_ref()
+            .and_then(|asked| approved(&issuer, &client, &user, asked));
         let at = browser.session.user.as_ref().map_or(0, |(_, at)| *at);
-        let login = Login { at, browser: true, ..Login::default() };
+        let login = Login {
+            at,
+            ..Login::default()
+        };
         issuer.pending.change_device(&device_code, |device| {
             device.state = DeviceState::Approved(user.uuid.clone(), login);
             device.scopes = scopes;
         });
-        issuer.actor.state("issuer.device", &user_code, "pending", "approved", &format!("by {}", user.username));
+        issuer.actor.state(
+            "issuer.device",
+            &user_code,
+            "pending",
+            "approved",
+            &format!("by {}", user.username),
+        );
     } else {
-        issuer.pending.change_device(&device_code, |device| device.state = DeviceState::Denied);
-        issuer.actor.state("issuer.device", &user_code, "pending", "denied", &format!("by {}", user.username));
+        issuer
+            .pending
+            .change_device(&device_code, |device| device.state = DeviceState::Denied);
+        issuer.actor.state(
+            "issuer.device",
+            &user_code,
+            "pending",
+            "denied",
+            &format!("by {}", user.username),
+        );
     }
     let response = issuer.answers.page(200, issuer.pages.device_done(yes));
     browser.keep(&issuer, response)

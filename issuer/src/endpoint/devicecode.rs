@@ -22,7 +22,11 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     match answer(&issuer, request).await {
         Ok(body) => issuer.answers.json_text(200, body, Caching::Never),
         Err(refusal) => {
-            let caching = if refusal.shape == Shape::OAuth && refusal.status == 401 { Caching::NoStore } else { Caching::Never };
+            let caching = if refusal.shape == Shape::OAuth && refusal.status == 401 {
+                Caching::NoStore
+            } else {
+                Caching::Never
+            };
             issuer.refuse(&refusal, caching)
         }
     }
@@ -36,10 +40,16 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
     let form = form.settle(&issuer.rules)?;
     let strict = issuer.rules.strict();
     let client = if issuer.has(Quirk::Q28) {
-        let Some(id) = form.get("client_id") else { return Err(Refusal::empty(400)) };
+        let Some(id) = form.get("client_id") else {
+            return Err(Refusal::empty(400));
+        };
         issuer.clients.get(id).ok_or_else(|| {
             if issuer.rules.then() {
-                Refusal::new(401, "invalid_client", format!("Client with id {id} was not found"))
+                Refusal::new(
+                    401,
+                    "invalid_client",
+                    format!("Client with id {id} was not found"),
+                )
             } else {
                 Refusal::empty(404)
             }
@@ -50,7 +60,14 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
     if !client.may(DEVICE_CODE) {
         let refusal = unauthorized_grant(issuer, DEVICE_CODE);
         let text = format!("Unauthorized grant type: {DEVICE_CODE}");
-        return Err(if strict { refusal } else { Refusal { description: text, ..refusal } });
+        return Err(if strict {
+            refusal
+        } else {
+            Refusal {
+                description: text,
+                ..refusal
+            }
+        });
     }
     let scopes = parse_scope(issuer, &client, form.get("scope"));
     if let Some(scopes) = &scopes {
@@ -58,10 +75,18 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
     }
     let asked = target(&form);
     if strict {
-        asked.check_resource(&issuer.rules).map_err(|fault| target_refusal(&fault))?;
+        asked
+            .check_resource(&issuer.rules)
+            .map_err(|fault| target_refusal(&fault))?;
     }
-    let resource = asked.resource.filter(|r| !r.is_empty() && !issuer.rules.then()).map(str::to_owned);
-    let audience = asked.wish(crate::audience::Step::First, &issuer.rules).filter(|_| !issuer.has(Quirk::Q44)).map(str::to_owned);
+    let resource = asked
+        .resource
+        .filter(|r| !r.is_empty() && !issuer.rules.then())
+        .map(str::to_owned);
+    let audience = asked
+        .wish(crate::audience::Step::First, &issuer.rules)
+        .filter(|_| !issuer.has(Quirk::Q44))
+        .map(str::to_owned);
     let (user_code, device_code) = (user_code(issuer), issuer.actor.uuid().to_string());
     let request = DeviceRequest {
         client: client.id.clone(),
@@ -74,7 +99,13 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
         polled: None,
         interval: 5,
     };
-    issuer.actor.state("issuer.device", &user_code, "", "pending", &format!("client {} asks", client.id));
+    issuer.actor.state(
+        "issuer.device",
+        &user_code,
+        "",
+        "pending",
+        &format!("client {} asks", client.id),
+    );
     issuer.pending.put_device(device_code.clone(), request);
     Ok(body(issuer, &user_code, &device_code, client.device))
 }
@@ -84,15 +115,24 @@ fn may_ask(issuer: &Issuer, client: &Client, scopes: &[String]) -> Result<(), Re
         return check_scopes(issuer, client, scopes);
     }
     if issuer.rules.then() {
-        let relative = scopes.iter().any(|s| allowed(&client.matchers, s) == Match::Relative);
-        return if relative { Err(failed_inside(issuer)) } else { Ok(()) };
+        let relative = scopes
+            .iter()
+            .any(|s| allowed(&client.matchers, s) == Match::Relative);
+        return if relative {
+            Err(failed_inside(issuer))
+        } else {
+            Ok(())
+        };
     }
     for scope in scopes {
         match allowed(&client.matchers, scope) {
             Match::Yes => {}
             Match::Relative => return Err(failed_inside(issuer)),
             Match::No => {
-                let text = format!("One or more requested scope is not allowed for client '{}'", client.id);
+                let text = format!(
+                    "One or more requested scope is not allowed for client '{}'",
+                    client.id
+                );
                 return Err(Refusal::bad("invalid_scope", text));
             }
         }
@@ -110,17 +150,33 @@ fn user_code(issuer: &Issuer) -> String {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
     };
     let length = if issuer.rules.strict() { 8 } else { 6 };
-    issuer.actor.random(|random| (0..length).map(|_| alphabet[random.random_range(0..alphabet.len())] as char).collect())
+    issuer.actor.random(|random| {
+        (0..length)
+            .map(|_| alphabet[random.random_range(0..alphabet.len())] as char)
+            .collect()
+    })
 }
 
 fn body(issuer: &Issuer, user_code: &str, device_code: &str, expires_in: i64) -> String {
-    let root = if issuer.has(Quirk::Q30) { issuer.iss.to_string() } else { format!("{}/", issuer.base) };
+    let root = if issuer.has(Quirk::Q30) {
+        issuer.iss.to_string()
+    } else {
+        format!("{}/", issuer.base)
+    };
     let escaped = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
     let uri = escaped(&format!("{root}device"));
     let complete = escaped(&format!("{root}device?user_code={user_code}"));
     // IAM's JSON library writes the equals sign as an escape.
-    let complete = if issuer.rules.strict() { complete } else { complete.replace('=', "\\u003d") };
-    let interval = if issuer.has(Quirk::Q29) { "" } else { ",\"interval\":5" };
+    let complete = if issuer.rules.strict() {
+        complete
+    } else {
+        complete.replace('=', "\\u003d")
+    };
+    let interval = if issuer.has(Quirk::Q29) {
+        ""
+    } else {
+        ",\"interval\":5"
+    };
     format!(
         r#"{{"user_code":"{user_code}","device_code":"{device_code}","verification_uri_complete":{complete},"verification_uri":{uri},"expires_in":{expires_in}{interval}}}"#
     )

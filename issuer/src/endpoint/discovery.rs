@@ -28,11 +28,25 @@ pub async fn serve_rfc8414(State(issuer): Here, request: Request) -> Response {
 }
 
 const SIGNING: [&str; 12] = [
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256",
+    "PS384", "PS512",
 ];
-const KEY_ENCRYPTION: [&str; 5] = ["RSA-OAEP-512", "RSA-OAEP", "RSA-OAEP-256", "RSA1_5", "RSA-OAEP-384"];
+const KEY_ENCRYPTION: [&str; 5] = [
+    "RSA-OAEP-512",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "RSA1_5",
+    "RSA-OAEP-384",
+];
 const ENCRYPTION: [&str; 9] = [
-    "XC20P", "A256CBC+HS512", "A256GCM", "A192GCM", "A128GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512",
+    "XC20P",
+    "A256CBC+HS512",
+    "A256GCM",
+    "A192GCM",
+    "A128GCM",
+    "A128CBC-HS256",
+    "A192CBC-HS384",
+    "A256CBC-HS512",
     "A128CBC+HS256",
 ];
 
@@ -41,14 +55,25 @@ pub fn document(issuer: &Issuer) -> Value {
     let then = issuer.rules.then();
     let base = format!("{}/", issuer.base);
     let at = |path: &str| Value::String(format!("{base}{path}"));
-    let iss = if issuer.has(Quirk::Q36) { issuer.iss_with_slash() } else { issuer.iss.to_string() };
+    let iss = if issuer.has(Quirk::Q36) {
+        issuer.iss_with_slash()
+    } else {
+        issuer.iss.to_string()
+    };
     let mut doc = json!({ "issuer": iss });
     let mut put = |name: &str, value: Value| doc[name] = value;
     put("authorization_endpoint", at("authorize"));
     put("token_endpoint", at("token"));
     put("userinfo_endpoint", at("userinfo"));
     put("jwks_uri", at("jwk"));
-    put("registration_endpoint", at(if then { "register" } else { "iam/api/client-registration" }));
+    put(
+        "registration_endpoint",
+        at(if then {
+            "register"
+        } else {
+            "iam/api/client-registration"
+        }),
+    );
     put("introspection_endpoint", at("introspect"));
     put("revocation_endpoint", at("revoke"));
     put("device_authorization_endpoint", at("devicecode"));
@@ -59,20 +84,47 @@ pub fn document(issuer: &Issuer) -> Value {
     } else {
         put("scim_endpoint", at("scim"));
     }
-    put("response_types_supported", if issuer.rules.strict() { json!(["code"]) } else { json!(["code", "token"]) });
+    put(
+        "response_types_supported",
+        if issuer.rules.strict() {
+            json!(["code"])
+        } else {
+            json!(["code", "token"])
+        },
+    );
     put("grant_types_supported", grants(issuer));
-    put("subject_types_supported", if issuer.rules.strict() { json!(["public"]) } else { json!(["public", "pairwise"]) });
+    put(
+        "subject_types_supported",
+        if issuer.rules.strict() {
+            json!(["public"])
+        } else {
+            json!(["public", "pairwise"])
+        },
+    );
     algorithms(issuer, &mut put);
     put("claim_types_supported", json!(["normal"]));
     put("claims_supported", claims(then));
-    put("claims_parameter_supported", json!(!then && !issuer.rules.strict()));
+    put(
+        "claims_parameter_supported",
+        json!(!then && !issuer.rules.strict()),
+    );
     put("request_parameter_supported", json!(!issuer.rules.strict()));
     put("request_uri_parameter_supported", json!(false));
     put("require_request_uri_registration", json!(false));
-    put("code_challenge_methods_supported", if issuer.rules.strict() { json!(["S256"]) } else { json!(["plain", "S256"]) });
+    put(
+        "code_challenge_methods_supported",
+        if issuer.rules.strict() {
+            json!(["S256"])
+        } else {
+            json!(["plain", "S256"])
+        },
+    );
     put("scopes_supported", scopes(issuer));
     if issuer.rules.strict() {
-        put("authorization_response_iss_parameter_supported", json!(true));
+        put(
+            "authorization_response_iss_parameter_supported",
+            json!(true),
+        );
     }
     doc
 }
@@ -97,29 +149,63 @@ fn algorithms(issuer: &Issuer, put: &mut impl FnMut(&str, Value)) {
         let with_none: Vec<&str> = SIGNING.into_iter().chain(["none"]).collect();
         put("id_token_signing_alg_values_supported", json!(with_none));
     } else {
-        put("id_token_signing_alg_values_supported", json!(["RS256", "ES256"]));
+        put(
+            "id_token_signing_alg_values_supported",
+            json!(["RS256", "ES256"]),
+        );
     }
     if !issuer.rules.strict() {
         put("userinfo_signing_alg_values_supported", json!(SIGNING));
         for what in ["id_token", "userinfo", "request_object"] {
-            put(&format!("{what}_encryption_alg_values_supported"), json!(KEY_ENCRYPTION));
-            put(&format!("{what}_encryption_enc_values_supported"), json!(ENCRYPTION));
+            put(
+                &format!("{what}_encryption_alg_values_supported"),
+                json!(KEY_ENCRYPTION),
+            );
+            put(
+                &format!("{what}_encryption_enc_values_supported"),
+                json!(ENCRYPTION),
+            );
         }
-        put("request_object_signing_alg_values_supported", json!(SIGNING));
+        put(
+            "request_object_signing_alg_values_supported",
+            json!(SIGNING),
+        );
     }
     if issuer.rules.then() {
-        put("token_endpoint_auth_methods_supported", json!(["client_secret_post", "client_secret_basic", "none"]));
+        put(
+            "token_endpoint_auth_methods_supported",
+            json!(["client_secret_post", "client_secret_basic", "none"]),
+        );
     } else {
-        let methods =
-            json!(["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"]);
+        let methods = json!([
+            "client_secret_basic",
+            "client_secret_post",
+            "client_secret_jwt",
+            "private_key_jwt",
+            "none"
+        ]);
         put("token_endpoint_auth_methods_supported", methods);
-        let signing = if issuer.rules.strict() { json!(["RS256", "ES256", "HS256"]) } else { json!(SIGNING) };
+        let signing = if issuer.rules.strict() {
+            json!(["RS256", "ES256", "HS256"])
+        } else {
+            json!(SIGNING)
+        };
         put("token_endpoint_auth_signing_alg_values_supported", signing);
     }
 }
 
 fn claims(then: bool) -> Value {
-    let mut all = vec!["sub", "name", "preferred_username", "given_name", "family_name", "middle_name", "nickname", "profile", "picture"];
+    let mut all = vec![
+        "sub",
+        "name",
+        "preferred_username",
+        "given_name",
+        "family_name",
+        "middle_name",
+        "nickname",
+        "profile",
+        "picture",
+    ];
     if then {
         all.extend(["website", "gender"]);
     }
@@ -141,7 +227,10 @@ fn claims(then: bool) -> Value {
 
 fn scopes(issuer: &Issuer) -> Value {
     let configured = issuer.config.system_scopes.clone();
-    let all = configured.unwrap_or_else(|| crate::config::stock_system_scopes(issuer.config.compat));
-    let open = all.iter().filter(|s| !s.restricted || (issuer.rules.strict() && s.scope.starts_with("storage.")));
+    let all =
+        configured.unwrap_or_else(|| crate::config::stock_system_scopes(issuer.config.compat));
+    let open = all
+        .iter()
+        .filter(|s| !s.restricted || (issuer.rules.strict() && s.scope.starts_with("storage.")));
     json!(open.map(|s| s.scope.as_str()).collect::<Vec<_>>())
 }

@@ -28,7 +28,9 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let (parts, form) = read(request).await?;
     let client = if issuer.rules.strict() {
-        crate::auth::authenticate(issuer, &parts.headers, &form).await?.client
+        crate::auth::authenticate(issuer, &parts.headers, &form)
+            .await?
+            .client
     } else {
         authenticate_basic(issuer, &parts.headers)?
     };
@@ -47,12 +49,23 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
         if !record.holder.person && issuer.has(Quirk::Q50) {
             return Err(failed_inside(issuer));
         }
-        let claims = Token::parse(text).ok().map(|token| Value::Object(token.claims.members().clone()));
-        return Ok(active(issuer, &client, &record.holder, &claims.unwrap_or_default(), record.exp));
+        let claims = Token::parse(text)
+            .ok()
+            .map(|token| Value::Object(token.claims.members().clone()));
+        return Ok(active(
+            issuer,
+            &client,
+            &record.holder,
+            &claims.unwrap_or_default(),
+            record.exp,
+        ));
     }
-    let refresh = refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
+    let refresh =
+        refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
     match refresh {
-        Some((jti, record)) if refresh_text(jti, record.exp) == text && record.exp.is_none_or(|exp| exp > now) => {
+        Some((jti, record))
+            if refresh_text(jti, record.exp) == text && record.exp.is_none_or(|exp| exp > now) =>
+        {
             Ok(active_refresh(issuer, &client, &record.holder, record.exp))
         }
         _ => Ok(json!({ "active": false })),
@@ -73,21 +86,43 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
             body.insert("username".into(), user.username.to_string().into());
         }
         body.insert("token_type".into(), "Bearer".into());
-        for name in ["exp", "iat", "nbf", "sub", "aud", "iss", "jti", "act", "wlcg.ver", "wlcg.groups"] {
+        for name in [
+            "exp",
+            "iat",
+            "nbf",
+            "sub",
+            "aud",
+            "iss",
+            "jti",
+            "act",
+            "wlcg.ver",
+            "wlcg.groups",
+        ] {
             if let Some(value) = text(name) {
                 body.insert(name.into(), value);
             }
         }
         return Value::Object(body);
     }
-    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    let scope = claims
+        .get("scope")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let mut body = head(issuer, asking, holder, scope, Some(exp));
     body.insert("token_type".into(), "Bearer".into());
-    let iss = if issuer.has(Quirk::Q36) { issuer.iss_with_slash() } else { issuer.iss.to_string() };
+    let iss = if issuer.has(Quirk::Q36) {
+        issuer.iss_with_slash()
+    } else {
+        issuer.iss.to_string()
+    };
     body.insert("iss".into(), iss.into());
     match text("aud") {
         Some(Value::Array(all)) if issuer.has(Quirk::Q37) => {
-            let joined = all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+            let joined = all
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(" ");
             body.insert("aud".into(), joined.into());
         }
         Some(aud) => {
@@ -106,7 +141,13 @@ fn active_refresh(issuer: &Issuer, asking: &Client, holder: &Holder, exp: Option
 }
 
 /// The members that both kinds have: active, scope, expires_at, exp, sub, user_id, client_id.
-fn head(issuer: &Issuer, asking: &Client, holder: &Holder, scope: &str, exp: Option<i64>) -> Map<String, Value> {
+fn head(
+    issuer: &Issuer,
+    asking: &Client,
+    holder: &Holder,
+    scope: &str,
+    exp: Option<i64>,
+) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("active".into(), true.into());
     body.insert("scope".into(), shown(issuer, asking, scope).into());

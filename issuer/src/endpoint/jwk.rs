@@ -14,12 +14,18 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
         return issuer.refuse(&Refusal::method("GET"), Caching::Never);
     }
     keys::tick(&issuer).await;
-    match issuer.keys.with(|ring| ring.jwks(issuer.rules.strict())).await {
+    match issuer
+        .keys
+        .with(|ring| ring.jwks(issuer.rules.strict()))
+        .await
+    {
         Ok(set) => {
             let mut response = issuer.answers.json(200, &set, Caching::Keys);
             if !issuer.rules.then() {
                 let kind = http::HeaderValue::from_static("application/json");
-                response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+                response
+                    .headers_mut()
+                    .insert(http::header::CONTENT_TYPE, kind);
             }
             response
         }

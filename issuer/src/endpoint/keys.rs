@@ -14,18 +14,28 @@ pub fn supply(issuer: &Arc<Issuer>, keep: Option<PathBuf>) {
     crate::start::first_key(issuer, keep);
     if issuer.config.rotation.every > 0 {
         let scheduled = Arc::clone(issuer);
-        issuer.actor.spawn(async move { schedule(&scheduled).await });
+        issuer
+            .actor
+            .spawn(async move { schedule(&scheduled).await });
     }
 }
 
 /// Publishes, activates, retires and removes keys when they are due (TOK-11, TOK-12).
 async fn schedule(issuer: &Issuer) {
     loop {
-        let Ok((publish, change)) = issuer.keys.with(|ring| (ring.next_publication(), ring.next_change())).await else {
+        let Ok((publish, change)) = issuer
+            .keys
+            .with(|ring| (ring.next_publication(), ring.next_change()))
+            .await
+        else {
             return;
         };
-        let Some(next) = publish.into_iter().chain(change).min() else { return };
-        let Ok(moment) = Timestamp::from_second(next) else { return };
+        let Some(next) = publish.into_iter().chain(change).min() else {
+            return;
+        };
+        let Ok(moment) = Timestamp::from_second(next) else {
+            return;
+        };
         issuer.actor.clock().sleep_until(moment).await;
         if publish == Some(next) {
             let _published = publish_new(issuer, issuer.config.algorithm, false).await;
@@ -39,16 +49,28 @@ async fn schedule(issuer: &Issuer) {
 }
 
 /// Makes a key and publishes it; it signs after the lead time, or at once in an incident.
-pub async fn publish_new(issuer: &Issuer, algorithm: Algorithm, at_once: bool) -> Result<String, String> {
+pub async fn publish_new(
+    issuer: &Issuer,
+    algorithm: Algorithm,
+    at_once: bool,
+) -> Result<String, String> {
     let count = issuer.keys.with(|ring| ring.entries().len()).await?;
-    let stem = issuer.config.key_id.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = issuer
+        .config
+        .key_id
+        .trim_end_matches(|c: char| c.is_ascii_digit());
     let first: usize = issuer.config.key_id[stem.len()..].parse().unwrap_or(1);
     let kid = format!("{stem}{}", first + count);
     let name = kid.clone();
     let made = tokio::task::spawn_blocking(move || SigningKey::make(algorithm, &name)).await;
-    let key = made.map_err(|why| why.to_string())?.map_err(|why| why.to_string())?;
+    let key = made
+        .map_err(|why| why.to_string())?
+        .map_err(|why| why.to_string())?;
     let now = issuer.now();
-    let changes = issuer.keys.change(|ring| ring.publish(Arc::new(key), now, at_once)).await?;
+    let changes = issuer
+        .keys
+        .change(|ring| ring.publish(Arc::new(key), now, at_once))
+        .await?;
     tell(issuer, &changes);
     Ok(kid)
 }
@@ -56,7 +78,10 @@ pub async fn publish_new(issuer: &Issuer, algorithm: Algorithm, at_once: bool) -
 /// Lets the ring's time pass: called before keys are shown or used after the clock was moved.
 pub async fn tick(issuer: &Issuer) {
     let now = issuer.now();
-    let due = issuer.keys.with(|ring| ring.next_change().is_some_and(|at| at <= now)).await;
+    let due = issuer
+        .keys
+        .with(|ring| ring.next_change().is_some_and(|at| at <= now))
+        .await;
     if due == Ok(true)
         && let Ok(changes) = issuer.keys.change(|ring| ring.tick(now)).await
     {
@@ -74,6 +99,8 @@ pub fn tell(issuer: &Issuer, changes: &[KeyChange]) {
             KeyState::Removed => "no longer in the key set",
         };
         let from = change.from.map_or("", KeyState::name);
-        issuer.actor.state("issuer.key", &change.kid, from, change.to.name(), why);
+        issuer
+            .actor
+            .state("issuer.key", &change.kid, from, change.to.name(), why);
     }
 }

@@ -18,14 +18,25 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     };
     let mut browser = Browser::of(&issuer, &parts.headers);
     if method != Method::POST {
-        let page = issuer.pages.login(form.get("error").is_some(), form.get("logout").is_some());
+        let page = issuer
+            .pages
+            .login(form.get("error").is_some(), form.get("logout").is_some());
         let response = issuer.answers.page(200, page);
         return browser.keep(&issuer, response);
     }
-    let (name, password) = (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
-    let user = issuer.people.by_name(name).filter(|user| user.active && user.password == password);
+    let (name, password) = (
+        form.get("username").unwrap_or_default(),
+        form.get("password").unwrap_or_default(),
+    );
+    let user = issuer
+        .people
+        .by_name(name)
+        .filter(|user| user.active && user.password == password);
     let Some(user) = user else {
-        let response = issuer.answers.redirect(302, &issuer.url("login?error=failure"), Caching::Never);
+        let response =
+            issuer
+                .answers
+                .redirect(302, &issuer.url("login?error=failure"), Caching::Never);
         return browser.keep(&issuer, response);
     };
     browser.renew(&issuer);
@@ -34,9 +45,15 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let back = if issuer.must_sign(&user, issuer.now()) {
         "/iam/aup/sign".to_owned()
     } else {
-        browser.session.saved.take().unwrap_or_else(|| "/dashboard".into())
+        browser
+            .session
+            .saved
+            .take()
+            .unwrap_or_else(|| "/dashboard".into())
     };
-    let response = issuer.answers.redirect(302, &issuer.url(&back), Caching::Never);
+    let response = issuer
+        .answers
+        .redirect(302, &issuer.url(&back), Caching::Never);
     browser.keep(&issuer, response)
 }
 
@@ -44,7 +61,9 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 pub async fn logout(State(issuer): Here, request: Request) -> Response {
     let browser = Browser::of(&issuer, request.headers());
     issuer.pending.drop_session(&browser.id);
-    issuer.answers.redirect(302, &issuer.url("login?logout"), Caching::Never)
+    issuer
+        .answers
+        .redirect(302, &issuer.url("login?logout"), Caching::Never)
 }
 
 /// Where people land after login.
@@ -53,8 +72,13 @@ pub async fn dashboard(State(issuer): Here, request: Request) -> Response {
         return issuer.refuse(&Refusal::method("GET"), Caching::Never);
     }
     let browser = Browser::of(&issuer, request.headers());
-    let Some(user) = browser.user(&issuer) else { return browser.to_login(&issuer, request.uri()) };
+    let Some(user) = browser.user(&issuer) else {
+        return browser.to_login(&issuer, request.uri());
+    };
     let groups: Vec<&str> = user.memberships.all.iter().map(|g| &**g).collect();
-    let response = issuer.answers.page(200, issuer.pages.dashboard(&user.name, &user.username, &groups));
+    let response = issuer.answers.page(
+        200,
+        issuer.pages.dashboard(&user.name, &user.username, &groups),
+    );
     browser.keep(&issuer, response)
 }

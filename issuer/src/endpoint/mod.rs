@@ -38,8 +38,12 @@ pub type Request = http::Request<Body>;
 pub async fn read(request: Request) -> Result<(Parts, Form), Refusal> {
     let (parts, body) = request.into_parts();
     let body = read_limited(body, LIMIT).await.map_err(|why| match why {
-        carnet_stage::body::BodyError::TooLong { .. } => Refusal::new(413, "invalid_request", "The body is too long."),
-        carnet_stage::body::BodyError::Broken(_) => Refusal::bad("invalid_request", "The body broke off."),
+        carnet_stage::body::BodyError::TooLong { .. } => {
+            Refusal::new(413, "invalid_request", "The body is too long.")
+        }
+        carnet_stage::body::BodyError::Broken(_) => {
+            Refusal::bad("invalid_request", "The body broke off.")
+        }
     })?;
     let form = Form::read(parts.uri.query(), &parts.headers, &body);
     Ok((parts, form))
@@ -47,7 +51,11 @@ pub async fn read(request: Request) -> Result<(Parts, Form), Refusal> {
 
 /// A POST that failed inside: 405 in IAM, 500 otherwise.
 pub fn failed_inside(issuer: &Issuer) -> Refusal {
-    if issuer.has(Quirk::Q41) { Refusal::method("GET") } else { Refusal::internal() }
+    if issuer.has(Quirk::Q41) {
+        Refusal::method("GET")
+    } else {
+        Refusal::internal()
+    }
 }
 
 /// Paths that nobody serves.
@@ -55,7 +63,10 @@ pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let refusal = if path.starts_with("/iam/api") && !issuer.rules.strict() {
         Refusal::unauthorized("Full authentication is required to access this resource")
-    } else if issuer.rules.strict() && crate::answer::header(request.headers(), &http::header::ACCEPT).is_some_and(|a| a.contains("json")) {
+    } else if issuer.rules.strict()
+        && crate::answer::header(request.headers(), &http::header::ACCEPT)
+            .is_some_and(|a| a.contains("json"))
+    {
         Refusal::new(404, "not_found", "Nothing is served at this path.").dressed(Shape::Plain)
     } else {
         Refusal::page(404, "Not Found")

@@ -16,7 +16,9 @@ use crate::store::Client;
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     match answer(&issuer, request).await {
         Ok(Means::Form | Means::Public) if issuer.has(Quirk::Q51) => {
-            issuer.answers.redirect(302, &issuer.url(""), Caching::Never)
+            issuer
+                .answers
+                .redirect(302, &issuer.url(""), Caching::Never)
         }
         Ok(_) => issuer.answers.bare(200, Caching::Never),
         Err(refusal) => issuer.refuse(&refusal, Caching::Never),
@@ -25,9 +27,15 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 
 async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
     let (parts, form) = read(request).await?;
-    let caller = authenticate(issuer, &parts.headers, &form).await.map_err(|refusal| {
-        if refusal.shape == Shape::Form { failed_inside(issuer) } else { refusal }
-    })?;
+    let caller = authenticate(issuer, &parts.headers, &form)
+        .await
+        .map_err(|refusal| {
+            if refusal.shape == Shape::Form {
+                failed_inside(issuer)
+            } else {
+                refusal
+            }
+        })?;
     let Some(text) = form.get("token") else {
         return Err(if issuer.rules.strict() {
             Refusal::bad("invalid_request", "The parameter token is missing.")
@@ -45,7 +53,13 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
 }
 
 fn revoke(issuer: &Issuer, client: &Client, text: &str) -> Result<(), Refusal> {
-    let foreign = || if issuer.has(Quirk::Q38) { Err(Refusal::empty(403)) } else { Ok(()) };
+    let foreign = || {
+        if issuer.has(Quirk::Q38) {
+            Err(Refusal::empty(403))
+        } else {
+            Ok(())
+        }
+    };
     let now = issuer.now();
     if let Some(record) = issuer.tokens.access(text, now) {
         if record.holder.client != client.id {
@@ -53,18 +67,33 @@ fn revoke(issuer: &Issuer, client: &Client, text: &str) -> Result<(), Refusal> {
         }
         issuer.tokens.revoke_access(text);
         let jti = uuid::Uuid::from_u128(record.jti).to_string();
-        issuer.actor.state("issuer.token", &jti, "live", "revoked", "the client revoked it");
+        issuer.actor.state(
+            "issuer.token",
+            &jti,
+            "live",
+            "revoked",
+            "the client revoked it",
+        );
         return Ok(());
     }
-    let found = refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
-    if let Some((jti, record)) = found.filter(|(jti, record)| refresh_text(*jti, record.exp) == text) {
+    let found =
+        refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
+    if let Some((jti, record)) =
+        found.filter(|(jti, record)| refresh_text(*jti, record.exp) == text)
+    {
         if record.holder.client != client.id {
             return foreign();
         }
         // In June 2021 the access tokens lived on.
         issuer.tokens.revoke_refresh(jti, !issuer.rules.then());
         let id = uuid::Uuid::from_u128(jti).to_string();
-        issuer.actor.state("issuer.token", &id, "live", "revoked", "the client revoked it");
+        issuer.actor.state(
+            "issuer.token",
+            &id,
+            "live",
+            "revoked",
+            "the client revoked it",
+        );
     }
     Ok(())
 }

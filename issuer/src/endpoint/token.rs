@@ -7,10 +7,14 @@ use http::header::ACCEPT;
 
 use super::{Here, Request, failed_inside, read};
 use crate::answer::{Caching, header};
+use crate::audience::Step;
 use crate::auth::authenticate;
 use crate::errors::{Refusal, Shape};
 use crate::form::Form;
-use crate::grant::{self, check_scopes, client_credentials, code, device, exchange, password, refresh, target_refusal};
+use crate::grant::{
+    self, check_scopes, client_credentials, code, device, exchange, password, refresh,
+    target_refusal,
+};
 use crate::issue::Made;
 use crate::issuer::Issuer;
 use crate::quirks::Quirk;
@@ -27,11 +31,12 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
         }
         Ok(made) => issuer.answers.json_text(200, made.body, Caching::NoStore),
         Err(refusal) => {
-            let refusal = if !accepts_json && issuer.has(Quirk::Q41) && refusal.shape == Shape::OAuth {
-                Refusal::method("GET")
-            } else {
-                refusal
-            };
+            let refusal =
+                if !accepts_json && issuer.has(Quirk::Q41) && refusal.shape == Shape::OAuth {
+                    Refusal::method("GET")
+                } else {
+                    refusal
+                };
             issuer.refuse(&refusal, Caching::NoStore)
         }
     }
@@ -39,9 +44,13 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 
 fn accepts_json(accept: Option<&str>) -> bool {
     accept.is_none_or(|accept| {
-        accept.split(',').map(|one| one.split(';').next().unwrap_or_default().trim()).any(|kind| {
-            matches!(kind, "" | "*/*" | "application/*" | "application/json") || kind.ends_with("+json")
-        })
+        accept
+            .split(',')
+            .map(|one| one.split(';').next().unwrap_or_default().trim())
+            .any(|kind| {
+                matches!(kind, "" | "*/*" | "application/*" | "application/json")
+                    || kind.ends_with("+json")
+            })
     })
 }
 
@@ -52,26 +61,59 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
     }
     let (parts, form) = read(request).await?;
     let form = form.settle(&issuer.rules)?;
-    if issuer.has(Quirk::Q49) && form.pairs().iter().any(|(_, value)| value.chars().count() > 2048) {
-        return Err(Refusal::new(500, "server_error", "could not execute statement"));
+    if issuer.has(Quirk::Q49)
+        && form
+            .pairs()
+            .iter()
+            .any(|(_, value)| value.chars().count() > 2048)
+    {
+        return Err(Refusal::new(
+            500,
+            "server_error",
+            "could not execute statement",
+        ));
     }
     let caller = authenticate(issuer, &parts.headers, &form).await?;
     let client = caller.client;
-    if form.filled("client_id").is_some_and(|named| named != &*client.id) {
-        return Err(Refusal::new(401, "invalid_client", "Given client ID does not match authenticated client"));
+    if form
+        .filled("client_id")
+        .is_some_and(|named| named != &*client.id)
+    {
+        return Err(Refusal::new(
+            401,
+            "invalid_client",
+            "Given client ID does not match authenticated client",
+        ));
     }
     if !client.active && !issuer.rules.then() {
-        return Err(Refusal::new(401, "invalid_client", format!("Client is suspended: {}", client.id)));
+        return Err(Refusal::new(
+            401,
+            "invalid_client",
+            format!("Client is suspended: {}", client.id),
+        ));
     }
     let grant = grant_type(issuer, &form)?;
     let asked = grant::parse_scope(issuer, &client, form.get("scope"));
-    let request = grant::Request { issuer, client: &client, form: &form, asked, now: issuer.now() };
+    let request = grant::Request {
+        issuer,
+        client: &client,
+        form: &form,
+        asked,
+        now: issuer.now(),
+    };
     if request.asked.is_none() && grant == TOKEN_EXCHANGE && issuer.rules.today() {
         let text = "The scope parameter is required for a token exchange request!";
         return Err(Refusal::bad("invalid_request", text));
     }
-    if issuer.config.require_scope && issuer.rules.strict() && request.asked.is_none() && asks_scopes(grant) {
-        return Err(Refusal::bad("invalid_request", "The parameter scope is missing."));
+    if issuer.config.require_scope
+        && issuer.rules.strict()
+        && request.asked.is_none()
+        && asks_scopes(grant)
+    {
+        return Err(Refusal::bad(
+            "invalid_request",
+            "The parameter scope is missing.",
+        ));
     }
     decide(request, grant).await
 }
@@ -95,10 +137,11 @@ async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusa
     if grant == REFRESH_TOKEN && rules.today() {
         presented = Some(refresh::look_up(&request)?);
     }
-    request.target().check_resource(rules).map_err(|fault| target_refusal(&fault))?;
-    if let Some(presented) = &presented {
-        refresh::check_target(&request, presented)?;
-    }
+    request
+        .target()
+        .check_resource(rules)
+        .map_err(|fault| target_refusal(&fault))?;
+    bind_early(&request, grant, presented.as_ref())?;
     if let Some(asked) = &request.asked {
         check_scopes(issuer, request.client, asked)?;
     }
@@ -106,12 +149,26 @@ async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusa
         return Err(Refusal::bad("invalid_request", "Missing grant type"));
     }
     if grant == "implicit" && !rules.strict() {
-        return Err(Refusal::bad("invalid_grant", "Implicit grant type not supported from token endpoint"));
+        return Err(Refusal::bad(
+            "invalid_grant",
+            "Implicit grant type not supported from token endpoint",
+        ));
     }
-    let known = [CLIENT_CREDENTIALS, PASSWORD, TOKEN_EXCHANGE, REFRESH_TOKEN, AUTHORIZATION_CODE, DEVICE_CODE];
+    let known = [
+        CLIENT_CREDENTIALS,
+        PASSWORD,
+        TOKEN_EXCHANGE,
+        REFRESH_TOKEN,
+        AUTHORIZATION_CODE,
+        DEVICE_CODE,
+    ];
     let Some(grant) = known.into_iter().find(|name| *name == grant) else {
         let text = "Unsupported grant type";
-        let text = if rules.then() { format!("{text}: {grant}") } else { text.to_owned() };
+        let text = if rules.then() {
+            format!("{text}: {grant}")
+        } else {
+            text.to_owned()
+        };
         return Err(Refusal::bad("unsupported_grant_type", text));
     };
     if !request.client.may(grant) {
@@ -133,14 +190,62 @@ async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusa
     }
 }
 
+/// IAM 1.12 binds the audience to the first request before it looks at scopes and grant.
+fn bind_early(
+    request: &grant::Request<'_>,
+    grant: &str,
+    presented: Option<&refresh::Presented>,
+) -> Result<(), Refusal> {
+    let issuer = request.issuer;
+    if !issuer.rules.today() {
+        return Ok(());
+    }
+    let (step, granted) = match grant {
+        REFRESH_TOKEN => (Step::Refresh, presented.map(refresh::Presented::granted)),
+        DEVICE_CODE => {
+            let device = issuer
+                .pending
+                .device(request.form.get("device_code").unwrap_or_default());
+            (Step::Device, device.map(|d| (d.resource, d.audience)))
+        }
+        AUTHORIZATION_CODE => {
+            let code = issuer
+                .pending
+                .code(request.form.get("code").unwrap_or_default());
+            (
+                Step::Code,
+                code.map(|c| (c.approval.resource, c.approval.audience)),
+            )
+        }
+        _ => return Ok(()),
+    };
+    let Some((resource, audience)) = granted else {
+        return Ok(());
+    };
+    let bound = request.target().bound(
+        step,
+        resource.as_deref(),
+        audience.as_deref(),
+        &issuer.rules,
+    );
+    bound.map(|_| ()).map_err(|fault| target_refusal(&fault))
+}
+
 /// A grant that the client is not registered for.
 pub fn unauthorized_grant(issuer: &Issuer, grant: &str) -> Refusal {
     if issuer.rules.strict() {
-        let text = format!("The client is not registered for {}.", crate::store::clients::grants::short(grant));
+        let text = format!(
+            "The client is not registered for {}.",
+            crate::store::clients::grants::short(grant)
+        );
         return Refusal::bad("unauthorized_client", text);
     }
     let text = "Unauthorized grant type";
-    let text = if issuer.rules.then() { format!("{text}: {grant}") } else { text.to_owned() };
+    let text = if issuer.rules.then() {
+        format!("{text}: {grant}")
+    } else {
+        text.to_owned()
+    };
     Refusal::new(401, "invalid_client", text)
 }
 
@@ -152,13 +257,21 @@ async fn wrong_method(issuer: &Issuer, method: &Method, request: Request) -> Ref
     if method != Method::GET && method != Method::HEAD {
         return Refusal::method(if issuer.rules.today() { "GET,POST" } else { "" });
     }
-    let Ok((parts, form)) = read(request).await else { return failed_inside(issuer) };
-    let in_query = form.get("client_id").is_some() && !parts.headers.contains_key(http::header::AUTHORIZATION);
+    let Ok((parts, form)) = read(request).await else {
+        return failed_inside(issuer);
+    };
+    let in_query =
+        form.get("client_id").is_some() && !parts.headers.contains_key(http::header::AUTHORIZATION);
     if in_query && issuer.rules.today() {
         return Refusal::page(500, "Internal Server Error");
     }
     match authenticate(issuer, &parts.headers, &form).await {
         Err(refusal) if !in_query => refusal,
-        _ => Refusal::new(405, "method_not_allowed", "Request method 'GET' not supported").dressed(Shape::AllowJson("")),
+        _ => Refusal::new(
+            405,
+            "method_not_allowed",
+            "Request method 'GET' not supported",
+        )
+        .dressed(Shape::AllowJson("")),
     }
 }

@@ -28,7 +28,10 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let method = request.method().clone();
     let (parts, form) = read(request).await?;
     let (record, text) = bearer(issuer, &parts.headers, &form)?;
-    if method != Method::GET && method != Method::HEAD && !(issuer.rules.strict() && method == Method::POST) {
+    if method != Method::GET
+        && method != Method::HEAD
+        && !(issuer.rules.strict() && method == Method::POST)
+    {
         return Err(Refusal::method("GET"));
     }
     let accept = header(&parts.headers, &ACCEPT).unwrap_or("*/*");
@@ -36,10 +39,22 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
         return Err(Refusal::empty(406));
     }
     let token = Token::parse(&text).map_err(|_| Refusal::internal())?;
-    let scope = token.claims.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let scope = token
+        .claims
+        .get("scope")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     // The request of the first grant decides in IAM 1.7, the token itself later.
-    let openid = if issuer.rules.then() { record.holder.has_scope("openid") } else { has(&scope, "openid") };
-    let user = issuer.people.by_uuid(&record.holder.sub).filter(|_| record.holder.person && openid);
+    let openid = if issuer.rules.then() {
+        record.holder.has_scope("openid")
+    } else {
+        has(&scope, "openid")
+    };
+    let user = issuer
+        .people
+        .by_uuid(&record.holder.sub)
+        .filter(|_| record.holder.person && openid);
     let Some(user) = user else {
         return Err(if issuer.rules.strict() {
             let text = "The token needs the scope openid and a person behind it.";
@@ -49,11 +64,13 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
         });
     };
     let groups = token.claims.get("wlcg.groups").cloned();
-    Ok(Value::Object(match (issuer.rules.then(), issuer.has(Quirk::Q58)) {
-        (true, _) => of_june_2021(&user, &scope),
-        (false, true) => all_or_nothing(&user, &scope, groups),
-        (false, false) => by_scope(&user, &scope, groups),
-    }))
+    Ok(Value::Object(
+        match (issuer.rules.then(), issuer.has(Quirk::Q58)) {
+            (true, _) => of_june_2021(&user, &scope),
+            (false, true) => all_or_nothing(&user, &scope, groups),
+            (false, false) => by_scope(&user, &scope, groups),
+        },
+    ))
 }
 
 fn has(scope: &str, item: &str) -> bool {
@@ -81,7 +98,10 @@ fn all_or_nothing(user: &User, scope: &str, groups: Option<Value>) -> Map<String
 
 fn names(body: &mut Map<String, Value>, user: &User) {
     body.insert("name".into(), user.name.clone().into());
-    body.insert("preferred_username".into(), user.username.to_string().into());
+    body.insert(
+        "preferred_username".into(),
+        user.username.to_string().into(),
+    );
     body.insert("given_name".into(), user.given_name.clone().into());
     body.insert("family_name".into(), user.family_name.clone().into());
 }
@@ -113,18 +133,33 @@ fn by_scope(user: &User, scope: &str, groups: Option<Value>) -> Map<String, Valu
 }
 
 /// The access token of a request (RFC 6750 §2).
-pub fn bearer(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<(AccessRecord, String), Refusal> {
+pub fn bearer(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<(AccessRecord, String), Refusal> {
     let from_header = header(headers, &AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
+        scheme
+            .eq_ignore_ascii_case("Bearer")
+            .then(|| token.trim().to_owned())
     });
     if issuer.rules.strict() && headers.get_all(AUTHORIZATION).iter().count() > 1 {
-        return Err(Refusal::bad("invalid_request", "There is more than one Authorization header."));
+        return Err(Refusal::bad(
+            "invalid_request",
+            "There is more than one Authorization header.",
+        ));
     }
     let text = match from_header.or_else(|| form.get("access_token").map(str::to_owned)) {
         Some(text) => text,
-        None if issuer.rules.strict() => return Err(Refusal::bad_bearer("There is no access token.")),
-        None => return Err(Refusal::unauthorized("Full authentication is required to access this resource")),
+        None if issuer.rules.strict() => {
+            return Err(Refusal::bad_bearer("There is no access token."));
+        }
+        None => {
+            return Err(Refusal::unauthorized(
+                "Full authentication is required to access this resource",
+            ));
+        }
     };
     let record = issuer.tokens.access(&text, issuer.now()).ok_or_else(|| {
         if issuer.rules.strict() {

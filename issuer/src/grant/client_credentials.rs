@@ -12,14 +12,26 @@ use crate::store::clients::grants;
 
 /// Gives the client its token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request { issuer, client, now: _, .. } = request;
+    let Request {
+        issuer,
+        client,
+        now: _,
+        ..
+    } = request;
     if client.is_public() && !issuer.has(Quirk::Q03) {
-        return Err(Refusal::bad("unauthorized_client", "A public client cannot use client_credentials."));
+        return Err(Refusal::bad(
+            "unauthorized_client",
+            "A public client cannot use client_credentials.",
+        ));
     }
     let target = request.target();
     let audience = target.wish(Step::First, &issuer.rules).map(str::to_owned);
     let scopes = request.scopes();
-    let scopes = if client.literal { scopes } else { without_reserved(issuer, scopes) };
+    let scopes = if client.literal {
+        scopes
+    } else {
+        without_reserved(issuer, scopes)
+    };
     let holder = Holder {
         client: Arc::clone(&client.id),
         sub: Arc::clone(&client.id),

@@ -16,7 +16,13 @@ use crate::store::{CodeRequest, Holder};
 
 /// Redeems a code.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request { issuer, client, form, now, .. } = request;
+    let Request {
+        issuer,
+        client,
+        form,
+        now,
+        ..
+    } = request;
     let Some(code) = form.get("code") else {
         return Err(if issuer.rules.strict() {
             Refusal::bad("invalid_request", "The parameter code is missing.")
@@ -24,14 +30,29 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             Refusal::bad("invalid_request", "An authorization code must be supplied.")
         });
     };
-    let Some(granted) = issuer.pending.take_code(code) else { return Err(unknown(request, code)) };
+    let Some(granted) = issuer.pending.take_code(code) else {
+        return Err(unknown(request, code));
+    };
     check(request, &granted)?;
-    let CodeRequest { approval, user, login, .. } = granted;
-    let user = issuer.people.by_uuid(&user).ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
+    let CodeRequest {
+        approval,
+        user,
+        login,
+        ..
+    } = granted;
+    let user = issuer
+        .people
+        .by_uuid(&user)
+        .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
     check_aup(issuer, &user, *now)?;
     let audience = request
         .target()
-        .bound(Step::Code, approval.resource.as_deref(), approval.audience.as_deref(), &issuer.rules)
+        .bound(
+            Step::Code,
+            approval.resource.as_deref(),
+            approval.audience.as_deref(),
+            &issuer.rules,
+        )
         .map_err(|fault| target_refusal(&fault))?;
     let narrowed = narrow(issuer, client, &user, approval.scopes);
     let holder = Holder {
@@ -45,7 +66,15 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         login: Some(login),
         ..Holder::default()
     };
-    let ticket = first_ticket(request, &user, holder, narrowed.claim, audience, grants::AUTHORIZATION_CODE, None);
+    let ticket = first_ticket(
+        request,
+        &user,
+        holder,
+        narrowed.claim,
+        audience,
+        grants::AUTHORIZATION_CODE,
+        None,
+    );
     let made = issue::make(issuer, ticket).await?;
     if !issuer.has(Quirk::Q15) {
         issuer.pending.redeemed(code, made.refresh, made.access);
@@ -61,24 +90,40 @@ fn unknown(request: &Request<'_>, code: &str) -> Refusal {
             issuer.tokens.revoke_refresh(id, true);
             issuer.tokens.revoke_access_digest(id);
         }
-        issuer.actor.note("an authorization code was used twice: the tokens of its first use end");
+        issuer
+            .actor
+            .note("an authorization code was used twice: the tokens of its first use end");
     }
     if issuer.rules.strict() {
         Refusal::bad("invalid_grant", "The code is unknown, used or expired.")
     } else {
-        Refusal::bad("invalid_grant", format!("JpaAuthorizationCodeRepository: no authorization code found for value {code}"))
+        Refusal::bad(
+            "invalid_grant",
+            format!("JpaAuthorizationCodeRepository: no authorization code found for value {code}"),
+        )
     }
 }
 
 fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
-    let Request { issuer, client, form, now, .. } = request;
+    let Request {
+        issuer,
+        client,
+        form,
+        now,
+        ..
+    } = request;
     let strict = issuer.rules.strict();
     if !issuer.has(Quirk::Q16) && granted.exp <= *now {
-        return Err(Refusal::bad("invalid_grant", "The code is unknown, used or expired."));
+        return Err(Refusal::bad(
+            "invalid_grant",
+            "The code is unknown, used or expired.",
+        ));
     }
     let approval = &granted.approval;
     let repeated = form.get("redirect_uri");
-    if (approval.redirect_given || repeated.is_some()) && repeated != Some(approval.redirect_uri.as_str()) {
+    if (approval.redirect_given || repeated.is_some())
+        && repeated != Some(approval.redirect_uri.as_str())
+    {
         return Err(Refusal::bad("invalid_grant", "Redirect URI mismatch."));
     }
     if approval.client != client.id {
@@ -88,10 +133,21 @@ fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
             Refusal::new(401, "invalid_client", "Client ID mismatch")
         });
     }
-    let Some((challenge, method)) = &approval.challenge else { return Ok(()) };
+    let Some((challenge, method)) = &approval.challenge else {
+        return Ok(());
+    };
     let verifier = form.get("code_verifier");
-    let wrong = if issuer.has(Quirk::Q17) { "invalid_request" } else { "invalid_grant" };
-    let mismatch = || Err(Refusal::bad(wrong, "Code challenge and verifier do not match"));
+    let wrong = if issuer.has(Quirk::Q17) {
+        "invalid_request"
+    } else {
+        "invalid_grant"
+    };
+    let mismatch = || {
+        Err(Refusal::bad(
+            wrong,
+            "Code challenge and verifier do not match",
+        ))
+    };
     match method.as_str() {
         "S256" => match verifier {
             None if issuer.has(Quirk::Q17) => Err(Refusal::internal()),

@@ -14,39 +14,74 @@ use crate::store::{DeviceState, Holder};
 
 /// Answers one poll.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request { issuer, client, form, now, .. } = request;
+    let Request {
+        issuer,
+        client,
+        form,
+        now,
+        ..
+    } = request;
     let code = form.get("device_code").unwrap_or_default();
     let strict = issuer.rules.strict();
-    let say = |text: &str| if strict { text.to_owned() } else { format!("{text}: {code}") };
-    let device = issuer.pending.device(code).filter(|device| device.client == client.id);
+    let say = |text: &str| {
+        if strict {
+            text.to_owned()
+        } else {
+            format!("{text}: {code}")
+        }
+    };
+    let device = issuer
+        .pending
+        .device(code)
+        .filter(|device| device.client == client.id);
     let device = device.ok_or_else(|| Refusal::bad("invalid_grant", say("Invalid device code")))?;
     if device.exp <= *now {
         issuer.pending.take_device(code);
-        return Err(Refusal::bad("expired_token", say("Device code has expired")));
+        return Err(Refusal::bad(
+            "expired_token",
+            say("Device code has expired"),
+        ));
     }
     let (user, login) = match device.state {
         DeviceState::Approved(user, login) => (user, login),
         DeviceState::Denied if !issuer.has(Quirk::Q31) => {
             issuer.pending.take_device(code);
-            return Err(Refusal::bad("access_denied", "The user denied the request."));
+            return Err(Refusal::bad(
+                "access_denied",
+                "The user denied the request.",
+            ));
         }
         DeviceState::Pending | DeviceState::Denied => {
             let millis = issuer.actor.clock().millis();
-            let soon = device.polled.is_some_and(|last| millis - last < device.interval * 1000);
+            let soon = device
+                .polled
+                .is_some_and(|last| millis - last < device.interval * 1000);
             let slow_down = soon && !issuer.has(Quirk::Q32);
             issuer.pending.change_device(code, |device| {
                 device.polled = Some(millis);
                 device.interval += if slow_down { 5 } else { 0 };
             });
-            let error = if slow_down { "slow_down" } else { "authorization_pending" };
+            let error = if slow_down {
+                "slow_down"
+            } else {
+                "authorization_pending"
+            };
             return Err(Refusal::bad(error, say("Authorization pending for code")));
         }
     };
-    let user = issuer.people.by_uuid(&user).ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
+    let user = issuer
+        .people
+        .by_uuid(&user)
+        .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
     check_aup(issuer, &user, *now)?;
     let audience = request
         .target()
-        .bound(Step::Device, device.resource.as_deref(), device.audience.as_deref(), &issuer.rules)
+        .bound(
+            Step::Device,
+            device.resource.as_deref(),
+            device.audience.as_deref(),
+            &issuer.rules,
+        )
         .map_err(|fault| target_refusal(&fault))?;
     issuer.pending.take_device(code);
     let asked = match device.scopes {
@@ -67,16 +102,33 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         login: Some(login),
         ..Holder::default()
     };
-    let ticket = first_ticket(request, &user, holder, narrowed.claim, audience, grants::DEVICE_CODE, None);
+    let ticket = first_ticket(
+        request,
+        &user,
+        holder,
+        narrowed.claim,
+        audience,
+        grants::DEVICE_CODE,
+        None,
+    );
     issue::make(issuer, ticket).await
 }
 
 /// The scopes of an approved device request, as they come to the token step (issuer page §2.0): what the policies
 /// left, through a table made for them.
-pub fn approved(issuer: &crate::issuer::Issuer, client: &crate::store::Client, user: &crate::store::User, asked: &[String]) -> Option<Vec<String>> {
+pub fn approved(
+    issuer: &crate::issuer::Issuer,
+    client: &crate::store::Client,
+    user: &crate::store::User,
+    asked: &[String],
+) -> Option<Vec<String>> {
     let kept = super::first_filter(issuer, client, user, asked);
     if kept.is_empty() && !issuer.rules.then() {
         return None;
     }
-    Some(if issuer.has(Quirk::Q06) && !client.literal { order::hashed_by_count(kept) } else { kept })
+    Some(if issuer.has(Quirk::Q06) && !client.literal {
+        order::hashed_by_count(kept)
+    } else {
+        kept
+    })
 }

@@ -19,17 +19,33 @@ use crate::store::{AccessRecord, Client, Holder};
 
 /// Exchanges a subject token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request { issuer, client, form, now, .. } = request;
+    let Request {
+        issuer,
+        client,
+        form,
+        now,
+        ..
+    } = request;
     if form.get("actor_token").is_some() || form.get("want_composite").is_some() {
         return Err(Refusal::bad("invalid_request", "Delegation not supported"));
     }
     if issuer.config.require_subject_token_type && form.filled("subject_token_type").is_none() {
-        return Err(Refusal::bad("invalid_request", "The parameter subject_token_type is missing."));
+        return Err(Refusal::bad(
+            "invalid_request",
+            "The parameter subject_token_type is missing.",
+        ));
     }
     let (subject, text) = subject(request)?;
     let jti = uuid::Uuid::from_u128(subject.jti).to_string();
-    let origin = issuer.clients.get(&subject.holder.client).ok_or_else(|| not_found(request, &text))?;
-    let user = if subject.holder.person { issuer.people.by_uuid(&subject.holder.sub) } else { None };
+    let origin = issuer
+        .clients
+        .get(&subject.holder.client)
+        .ok_or_else(|| not_found(request, &text))?;
+    let user = if subject.holder.person {
+        issuer.people.by_uuid(&subject.holder.sub)
+    } else {
+        None
+    };
     if let Some(user) = &user {
         if issuer.rules.strict() {
             check_user(issuer, user, *now, false)?;
@@ -41,13 +57,18 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     let asked = match &request.asked {
         None if issuer.rules.strict() => {
             let inherited = subject.holder.scopes();
-            inherited.into_iter().filter(|s| allowed(&client.matchers, s) == Match::Yes).collect()
+            inherited
+                .into_iter()
+                .filter(|s| allowed(&client.matchers, s) == Match::Yes)
+                .collect()
         }
         _ => request.scopes(),
     };
     judge(request, &origin, &subject, &jti, &text, &asked)?;
     let target = request.target();
-    let audience = target.wish(Step::Exchange, &issuer.rules).map(str::to_owned);
+    let audience = target
+        .wish(Step::Exchange, &issuer.rules)
+        .map(str::to_owned);
     let mut act = vec![Arc::clone(&client.id)];
     act.extend(subject.holder.act.iter().cloned());
     let mut holder = Holder {
@@ -68,7 +89,15 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         holder.scope = narrowed.request.join(" ").into();
         return issue::make(
             issuer,
-            first_ticket(request, user, holder, narrowed.claim, audience, grants::TOKEN_EXCHANGE, Some(jti)),
+            first_ticket(
+                request,
+                user,
+                holder,
+                narrowed.claim,
+                audience,
+                grants::TOKEN_EXCHANGE,
+                Some(jti),
+            ),
         )
         .await;
     } else {
@@ -82,7 +111,11 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             scopes,
             audience,
             grant: grants::TOKEN_EXCHANGE,
-            refresh: if refresh { RefreshPlan::New } else { RefreshPlan::None },
+            refresh: if refresh {
+                RefreshPlan::New
+            } else {
+                RefreshPlan::None
+            },
             id_token: false,
             parent: Some(jti),
         }
@@ -91,7 +124,9 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
 }
 
 fn subject(request: &Request<'_>) -> Result<(AccessRecord, String), Refusal> {
-    let Request { issuer, form, now, .. } = request;
+    let Request {
+        issuer, form, now, ..
+    } = request;
     let Some(text) = form.get("subject_token") else {
         return Err(if issuer.has(Quirk::Q48) {
             Refusal::internal()
@@ -99,15 +134,25 @@ fn subject(request: &Request<'_>) -> Result<(AccessRecord, String), Refusal> {
             Refusal::bad("invalid_request", "The parameter subject_token is missing.")
         });
     };
-    let record = issuer.tokens.access(text, *now).ok_or_else(|| not_found(request, text))?;
+    let record = issuer
+        .tokens
+        .access(text, *now)
+        .ok_or_else(|| not_found(request, text))?;
     Ok((record, text.to_owned()))
 }
 
 fn not_found(request: &Request<'_>, text: &str) -> Refusal {
     if request.issuer.rules.strict() {
-        Refusal::bad("invalid_request", "The subject token is unknown, expired or revoked.")
+        Refusal::bad(
+            "invalid_request",
+            "The subject token is unknown, expired or revoked.",
+        )
     } else {
-        Refusal::new(401, "invalid_token", format!("Access token for value {text} was not found"))
+        Refusal::new(
+            401,
+            "invalid_token",
+            format!("Access token for value {text} was not found"),
+        )
     }
 }
 
@@ -124,7 +169,9 @@ fn judge(
     let outcome = decide(request, origin, subject, text, asked, &mut checks);
     let (from, to) = (&origin.id, &request.client.id);
     let demand = format!("exchange of {from}'s token by {to} for {}", asked.join(" "));
-    request.issuer.judged(Some(jti.to_owned()), demand, outcome.is_ok(), checks, None);
+    request
+        .issuer
+        .judged(Some(jti.to_owned()), demand, outcome.is_ok(), checks, None);
     outcome
 }
 
@@ -150,11 +197,24 @@ fn decide(
     }
     let policies = issuer.exchange_policies();
     let choice = policies.choose(&origin.end(), &client.end());
-    let applicable = if choice.applicable.is_empty() { "no policy".to_owned() } else { choice.applicable.join("; ") };
+    let applicable = if choice.applicable.is_empty() {
+        "no policy".to_owned()
+    } else {
+        choice.applicable.join("; ")
+    };
     let wanted = "a PERMIT of the highest rank";
-    checks.push(check("exchange.policy", choice.rule == Some(Verb::Permit), applicable, wanted));
+    checks.push(check(
+        "exchange.policy",
+        choice.rule == Some(Verb::Permit),
+        applicable,
+        wanted,
+    ));
     let refused = |text: &str| {
-        if rules.strict() { Refusal::bad("unauthorized_client", text) } else { Refusal::new(403, "access_denied", text) }
+        if rules.strict() {
+            Refusal::bad("unauthorized_client", text)
+        } else {
+            Refusal::new(403, "access_denied", text)
+        }
     };
     let index = match (choice.rule, choice.index) {
         (Some(Verb::Permit), Some(index)) => index,
@@ -162,9 +222,19 @@ fn decide(
         _ => return Err(refused("No policy found authorizing this exchange")),
     };
     let taken = policies.label(index).unwrap_or_default();
-    checks.push(check("exchange.rank", true, format!("{taken}, rank {}", choice.rank), "the highest rank"));
+    checks.push(check(
+        "exchange.rank",
+        true,
+        format!("{taken}, rank {}", choice.rank),
+        "the highest rank",
+    ));
     match policies.check_scopes(index, asked, &origin.end(), rules) {
-        Ok(()) => checks.push(check("exchange.scope", true, asked.join(" "), "allowed for both clients and by the policy")),
+        Ok(()) => checks.push(check(
+            "exchange.scope",
+            true,
+            asked.join(" "),
+            "allowed for both clients and by the policy",
+        )),
         Err(fault) => {
             let (saw, wanted, refusal) = scope_refusal(request, origin, fault);
             checks.push(check("exchange.scope", false, saw, wanted));
@@ -174,17 +244,29 @@ fn decide(
     beyond_subject(request, subject, text, asked, checks)
 }
 
-fn scope_refusal(request: &Request<'_>, origin: &Client, fault: ScopeFault) -> (String, String, Refusal) {
+fn scope_refusal(
+    request: &Request<'_>,
+    origin: &Client,
+    fault: ScopeFault,
+) -> (String, String, Refusal) {
     match fault {
         ScopeFault::Origin(scope) => {
-            let whose = if request.issuer.rules.then() { "" } else { "origin " };
+            let whose = if request.issuer.rules.then() {
+                ""
+            } else {
+                "origin "
+            };
             let text = format!("scope not allowed by {whose}client configuration: {scope}");
             let wanted = format!("registered for {}: {}", origin.id, origin.scopes.join(" "));
             (scope, wanted, Refusal::bad("invalid_scope", text))
         }
         ScopeFault::Policy(scope) => {
             let text = format!("scope exchange not allowed by policy: {scope}");
-            (scope, "not denied by the policy's own rules".into(), Refusal::bad("invalid_scope", text))
+            (
+                scope,
+                "not denied by the policy's own rules".into(),
+                Refusal::bad("invalid_scope", text),
+            )
         }
         ScopeFault::Relative(scope) => (scope, "no ..".into(), relative(request.issuer)),
     }
@@ -204,29 +286,56 @@ fn beyond_subject(
         let matchers = issuer.catalogue.matchers(&had);
         let free = |s: &&String| *s != "offline_access" && allowed(&matchers, s) != Match::Yes;
         if let Some(wider) = asked.iter().find(free) {
-            checks.push(check("exchange.narrows", false, wider.clone(), format!("within {}", subject.holder.scope)));
-            return Err(Refusal::bad("invalid_scope", format!("scope exceeds the subject token: {wider}")));
+            checks.push(check(
+                "exchange.narrows",
+                false,
+                wider.clone(),
+                format!("within {}", subject.holder.scope),
+            ));
+            return Err(Refusal::bad(
+                "invalid_scope",
+                format!("scope exceeds the subject token: {wider}"),
+            ));
         }
-        checks.push(check("exchange.narrows", true, asked.join(" "), subject.holder.scope.to_string()));
+        checks.push(check(
+            "exchange.narrows",
+            true,
+            asked.join(" "),
+            subject.holder.scope.to_string(),
+        ));
     }
     if !issuer.has(Quirk::Q25) {
         let audiences = audiences_of(text);
-        let names = |a: &String| **a == *client.id || client.audiences.contains(a) || a == crate::audience::ANY;
+        let names = |a: &String| {
+            **a == *client.id || client.audiences.contains(a) || a == crate::audience::ANY
+        };
         let ok = audiences.iter().any(names);
-        let wanted = if client.audiences.is_empty() { client.id.to_string() } else { client.audiences.join(" ") };
+        let wanted = if client.audiences.is_empty() {
+            client.id.to_string()
+        } else {
+            client.audiences.join(" ")
+        };
         checks.push(check("exchange.audience", ok, audiences.join(" "), wanted));
         if !ok {
-            return Err(Refusal::bad("invalid_request", "The subject token is not meant for this client."));
+            return Err(Refusal::bad(
+                "invalid_request",
+                "The subject token is not meant for this client.",
+            ));
         }
     }
     Ok(())
 }
 
 fn audiences_of(token: &str) -> Vec<String> {
-    let Ok(token) = carnet_profile::jose::Token::parse(token) else { return Vec::new() };
+    let Ok(token) = carnet_profile::jose::Token::parse(token) else {
+        return Vec::new();
+    };
     match token.claims.get("aud") {
         Some(serde_json::Value::String(one)) => vec![one.clone()],
-        Some(serde_json::Value::Array(all)) => all.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+        Some(serde_json::Value::Array(all)) => all
+            .iter()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect(),
         _ => Vec::new(),
     }
 }

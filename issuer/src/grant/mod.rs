@@ -46,7 +46,9 @@ pub struct Narrowed {
 impl Request<'_> {
     /// The scopes asked, or what stands in for none.
     pub fn scopes(&self) -> Vec<String> {
-        self.asked.clone().unwrap_or_else(|| in_place_of_none(self.issuer, self.client))
+        self.asked
+            .clone()
+            .unwrap_or_else(|| in_place_of_none(self.issuer, self.client))
     }
 
     /// What the request says about its audience.
@@ -57,7 +59,11 @@ impl Request<'_> {
 
 /// The audience parameters of a form.
 pub fn target(form: &Form) -> Asked<'_> {
-    Asked { resource: form.get("resource"), aud: form.get("aud"), audience: form.get("audience") }
+    Asked {
+        resource: form.get("resource"),
+        aud: form.get("aud"),
+        audience: form.get("audience"),
+    }
 }
 
 /// A bad audience as a refusal.
@@ -77,10 +83,19 @@ pub fn parse_scope(issuer: &Issuer, client: &Client, text: Option<&str>) -> Opti
 /// What a client gets that names no scope: everything it is registered for (Q-14), or its default scopes.
 pub fn in_place_of_none(issuer: &Issuer, client: &Client) -> Vec<String> {
     if issuer.has(Quirk::Q14) {
-        return if issuer.has(Quirk::Q06) { client.hashed_scopes() } else { client.scopes.clone() };
+        return if issuer.has(Quirk::Q06) {
+            client.hashed_scopes()
+        } else {
+            client.scopes.clone()
+        };
     }
     client.default_scope.clone().unwrap_or_else(|| {
-        let sensible = |s: &&String| !matches!(s.as_str(), "openid" | "offline_access" | "wlcg" | "iam" | "kc" | "aarc");
+        let sensible = |s: &&String| {
+            !matches!(
+                s.as_str(),
+                "openid" | "offline_access" | "wlcg" | "iam" | "kc" | "aarc"
+            )
+        };
         client.scopes.iter().filter(sensible).cloned().collect()
     })
 }
@@ -94,8 +109,14 @@ pub fn check_scopes(issuer: &Issuer, client: &Client, asked: &[String]) -> Resul
         if issuer.rules.strict()
             && let Some(fault) = scopes::fault(scope)
         {
-            let shown: String = scope.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
-            return Err(Refusal::bad("invalid_scope", format!("Scope '{shown}' is not acceptable: {fault}")));
+            let shown: String = scope
+                .chars()
+                .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
+                .collect();
+            return Err(Refusal::bad(
+                "invalid_scope",
+                format!("Scope '{shown}' is not acceptable: {fault}"),
+            ));
         }
         match scopes::allowed(&client.matchers, scope) {
             Match::Yes => {}
@@ -113,25 +134,46 @@ pub fn check_scopes(issuer: &Issuer, client: &Client, asked: &[String]) -> Resul
 /// `..` met a path matcher (Q-09).
 pub fn relative(issuer: &Issuer) -> Refusal {
     if issuer.rules.then() {
-        Refusal::new(500, "server_error", "Scope contains relative path references")
+        Refusal::new(
+            500,
+            "server_error",
+            "Scope contains relative path references",
+        )
     } else {
         Refusal::internal()
     }
 }
 
 fn refused_scope(issuer: &Issuer, client: &Client, scope: &str) {
-    let checks = vec![check("client.scope", false, scope, format!("one of: {}", client.scopes.join(" ")))];
-    issuer.judged(None, format!("scope {scope} for client {}", client.id), false, checks, None);
+    let checks = vec![check(
+        "client.scope",
+        false,
+        scope,
+        format!("one of: {}", client.scopes.join(" ")),
+    )];
+    issuer.judged(
+        None,
+        format!("scope {scope} for client {}", client.id),
+        false,
+        checks,
+        None,
+    );
 }
 
 /// Applies the scope policies of a person to a first request.
 pub fn narrow(issuer: &Issuer, client: &Client, user: &User, asked: Vec<String>) -> Narrowed {
     if client.literal {
-        return Narrowed { request: asked.clone(), claim: asked };
+        return Narrowed {
+            request: asked.clone(),
+            claim: asked,
+        };
     }
     if issuer.rules.then() {
         let claim = without_reserved(issuer, filtered(issuer, client, user, &asked, false));
-        return Narrowed { request: asked, claim };
+        return Narrowed {
+            request: asked,
+            claim,
+        };
     }
     let request = without_reserved(issuer, first_filter(issuer, client, user, &asked));
     let claim = last_filter(issuer, client, user, &request);
@@ -139,12 +181,21 @@ pub fn narrow(issuer: &Issuer, client: &Client, user: &User, asked: Vec<String>)
 }
 
 /// The policies as a request is taken in (not in IAM 1.7, which waits until the token is written).
-pub fn first_filter(issuer: &Issuer, client: &Client, user: &User, asked: &[String]) -> Vec<String> {
+pub fn first_filter(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    asked: &[String],
+) -> Vec<String> {
     if client.literal || issuer.rules.then() {
         return asked.to_vec();
     }
     let kept = filtered(issuer, client, user, asked, true);
-    if issuer.has(Quirk::Q06) { through_table(asked, &kept) } else { kept }
+    if issuer.has(Quirk::Q06) {
+        through_table(asked, &kept)
+    } else {
+        kept
+    }
 }
 
 /// The policies as a token is written.
@@ -154,12 +205,24 @@ pub fn last_filter(issuer: &Issuer, client: &Client, user: &User, asked: &[Strin
     }
     let kept = filtered(issuer, client, user, asked, !issuer.rules.then());
     let kept = without_reserved(issuer, kept);
-    if issuer.has(Quirk::Q06) && !issuer.rules.then() { through_table(asked, &kept) } else { kept }
+    if issuer.has(Quirk::Q06) && !issuer.rules.then() {
+        through_table(asked, &kept)
+    } else {
+        kept
+    }
 }
 
-fn filtered(issuer: &Issuer, client: &Client, user: &User, asked: &[String], keep_openid: bool) -> Vec<String> {
+fn filtered(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    asked: &[String],
+    keep_openid: bool,
+) -> Vec<String> {
     let admin_scopes = !issuer.rules.then();
-    let out = issuer.scope_policies().filter(asked, &user.person(), keep_openid, admin_scopes);
+    let out = issuer
+        .scope_policies()
+        .filter(asked, &user.person(), keep_openid, admin_scopes);
     if !out.dropped.is_empty() {
         tell_dropped(issuer, client, user, &out.dropped);
     }
@@ -167,11 +230,23 @@ fn filtered(issuer: &Issuer, client: &Client, user: &User, asked: &[String], kee
 }
 
 fn tell_dropped(issuer: &Issuer, client: &Client, user: &User, dropped: &[Dropped]) {
-    let checks: Vec<CheckRecord> =
-        dropped.iter().map(|d| check("scope.policy", false, d.scope.clone(), d.why.clone())).collect();
-    let list = dropped.iter().map(|d| d.scope.as_str()).collect::<Vec<_>>().join(" ");
+    let checks: Vec<CheckRecord> = dropped
+        .iter()
+        .map(|d| check("scope.policy", false, d.scope.clone(), d.why.clone()))
+        .collect();
+    let list = dropped
+        .iter()
+        .map(|d| d.scope.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
     let demand = format!("scopes for {} through client {}", user.username, client.id);
-    issuer.judged(None, demand, false, checks, Some(format!("dropped without an error: {list}")));
+    issuer.judged(
+        None,
+        demand,
+        false,
+        checks,
+        Some(format!("dropped without an error: {list}")),
+    );
 }
 
 /// Scopes that no token carries.
@@ -189,10 +264,30 @@ pub fn check_groups(issuer: &Issuer, user: &User, scopes: &[String]) -> Result<(
     match groups::select(scopes, &user.memberships).missing.first() {
         None => Ok(()),
         Some(group) => {
-            let wanted = user.memberships.all.iter().map(|g| &**g).collect::<Vec<_>>().join(" ");
-            let checks = vec![check("group", false, group.clone(), format!("one of: {wanted}"))];
-            issuer.judged(None, format!("group {group} for {}", user.username), false, checks, None);
-            Err(Refusal::bad("access_denied", format!("Not a member of {group}")))
+            let wanted = user
+                .memberships
+                .all
+                .iter()
+                .map(|g| &**g)
+                .collect::<Vec<_>>()
+                .join(" ");
+            let checks = vec![check(
+                "group",
+                false,
+                group.clone(),
+                format!("one of: {wanted}"),
+            )];
+            issuer.judged(
+                None,
+                format!("group {group} for {}", user.username),
+                false,
+                checks,
+                None,
+            );
+            Err(Refusal::bad(
+                "access_denied",
+                format!("Not a member of {group}"),
+            ))
         }
     }
 }
@@ -201,7 +296,11 @@ pub fn check_groups(issuer: &Issuer, user: &User, scopes: &[String]) -> Result<(
 pub fn check_user(issuer: &Issuer, user: &User, now: i64, quoted: bool) -> Result<(), Refusal> {
     if !user.active {
         let name = &user.username;
-        let text = if quoted { format!("User '{name}' is not active.") } else { format!("User {name} is not active.") };
+        let text = if quoted {
+            format!("User '{name}' is not active.")
+        } else {
+            format!("User {name} is not active.")
+        };
         return Err(if issuer.rules.strict() {
             Refusal::bad("invalid_grant", "The user is not active.")
         } else {
@@ -216,7 +315,11 @@ pub fn check_aup(issuer: &Issuer, user: &User, now: i64) -> Result<(), Refusal> 
     if !issuer.must_sign(user, now) {
         return Ok(());
     }
-    let name = if issuer.rules.then() { format!("'{}'", user.username) } else { user.username.to_string() };
+    let name = if issuer.rules.then() {
+        format!("'{}'", user.username)
+    } else {
+        user.username.to_string()
+    };
     let text = format!("User {name} needs to sign AUP for this organization in order to proceed.");
     Err(Refusal::bad("invalid_grant", text))
 }

@@ -6,15 +6,27 @@ use super::{Request, check_groups, check_user, narrow};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
+use crate::store::Holder;
 use crate::store::clients::grants;
 use crate::store::tokens::Login;
-use crate::store::Holder;
 
 /// Gives a person's token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request { issuer, client, form, now, .. } = request;
-    let (name, password) = (form.get("username").unwrap_or_default(), form.get("password").unwrap_or_default());
-    let user = issuer.people.by_name(name).filter(|user| user.password == password);
+    let Request {
+        issuer,
+        client,
+        form,
+        now,
+        ..
+    } = request;
+    let (name, password) = (
+        form.get("username").unwrap_or_default(),
+        form.get("password").unwrap_or_default(),
+    );
+    let user = issuer
+        .people
+        .by_name(name)
+        .filter(|user| user.password == password);
     let user = user.ok_or_else(|| Refusal::bad("invalid_grant", "Bad credentials"))?;
     check_user(issuer, &user, *now, true)?;
     let asked = request.scopes();
@@ -30,16 +42,30 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         scope: narrowed.request.join(" ").into(),
         audience: audience.clone().map(Into::into),
         resource: resource(request),
-        login: Some(Login { at: *now, ..Login::default() }),
+        login: Some(Login {
+            at: *now,
+            ..Login::default()
+        }),
         ..Holder::default()
     };
-    let ticket = first_ticket(request, &user, holder, narrowed.claim, audience, grants::PASSWORD, None);
+    let ticket = first_ticket(
+        request,
+        &user,
+        holder,
+        narrowed.claim,
+        audience,
+        grants::PASSWORD,
+        None,
+    );
     issue::make(issuer, ticket).await
 }
 
 /// The resource that binds later requests, where the version knows it.
 pub(super) fn resource(request: &Request<'_>) -> Option<Box<str>> {
-    let resource = request.target().resource.filter(|r| !r.is_empty() && !request.issuer.rules.then());
+    let resource = request
+        .target()
+        .resource
+        .filter(|r| !r.is_empty() && !request.issuer.rules.then());
     resource.map(Into::into)
 }
 
@@ -62,7 +88,11 @@ pub(super) fn first_ticket<'a>(
         scopes: claim,
         audience,
         grant,
-        refresh: if refresh { RefreshPlan::New } else { RefreshPlan::None },
+        refresh: if refresh {
+            RefreshPlan::New
+        } else {
+            RefreshPlan::None
+        },
         parent,
     }
 }

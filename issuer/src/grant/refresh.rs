@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Request, check_groups, check_user, last_filter, relative, target_refusal, without_reserved};
+use super::{
+    Request, check_groups, check_user, last_filter, relative, target_refusal, without_reserved,
+};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket, refresh_id, refresh_text};
@@ -22,7 +24,9 @@ pub struct Presented {
 
 /// Looks the refresh token of a request up.
 pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
-    let Request { issuer, form, now, .. } = request;
+    let Request {
+        issuer, form, now, ..
+    } = request;
     let Some(text) = form.get("refresh_token") else {
         return Err(match (issuer.rules.strict(), issuer.rules.then()) {
             (true, _) => Refusal::bad("invalid_request", "The parameter refresh_token is missing."),
@@ -34,12 +38,22 @@ pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
         if issuer.has(Quirk::Q21) {
             Refusal::new(401, "invalid_token", reason.replace("{}", text))
         } else {
-            Refusal::bad("invalid_grant", "The refresh token is unknown, expired or revoked.")
+            Refusal::bad(
+                "invalid_grant",
+                "The refresh token is unknown, expired or revoked.",
+            )
         }
     };
-    let unknown = if issuer.rules.then() { "Invalid refresh token: {}" } else { "Refresh token for value {} was not found" };
-    let found = refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
-    let (jti, record) = found.filter(|(jti, r)| refresh_text(*jti, r.exp) == text).ok_or_else(|| gone(unknown))?;
+    let unknown = if issuer.rules.then() {
+        "Invalid refresh token: {}"
+    } else {
+        "Refresh token for value {} was not found"
+    };
+    let found =
+        refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
+    let (jti, record) = found
+        .filter(|(jti, r)| refresh_text(*jti, r.exp) == text)
+        .ok_or_else(|| gone(unknown))?;
     if record.exp.is_some_and(|exp| exp <= *now) {
         issuer.tokens.revoke_refresh(jti, false);
         return Err(gone("Invalid refresh token: {}"));
@@ -51,51 +65,90 @@ pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
         issuer.actor.note(format!("a refresh token was used after it had been rotated away: {ended} tokens of its line end"));
         return Err(gone(unknown));
     }
-    Ok(Presented { jti, record, text: text.to_owned() })
+    Ok(Presented {
+        jti,
+        record,
+        text: text.to_owned(),
+    })
 }
 
-/// IAM 1.12 binds the audience before it looks at scopes and grant.
-pub fn check_target(request: &Request<'_>, presented: &Presented) -> Result<(), Refusal> {
-    let holder = &presented.record.holder;
-    request
-        .target()
-        .bound(Step::Refresh, holder.resource.as_deref(), holder.audience.as_deref(), &request.issuer.rules)
-        .map(|_| ())
-        .map_err(|fault| target_refusal(&fault))
+impl Presented {
+    /// The resource and the audience that the first request was granted.
+    pub fn granted(&self) -> (Option<String>, Option<String>) {
+        let holder = &self.record.holder;
+        (
+            holder.resource.as_deref().map(str::to_owned),
+            holder.audience.as_deref().map(str::to_owned),
+        )
+    }
 }
 
 /// Refreshes with a token that was looked up.
 pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, Refusal> {
-    let Request { issuer, client, now, .. } = request;
+    let Request {
+        issuer,
+        client,
+        now,
+        ..
+    } = request;
     let Presented { jti, record, text } = presented;
     let holder = Arc::clone(&record.holder);
     if holder.client != client.id {
         return Err(if issuer.rules.strict() {
-            Refusal::bad("invalid_grant", "The refresh token belongs to another client.")
+            Refusal::bad(
+                "invalid_grant",
+                "The refresh token belongs to another client.",
+            )
         } else {
-            Refusal::new(401, "invalid_client", "Client does not own the presented refresh token")
+            Refusal::new(
+                401,
+                "invalid_client",
+                "Client does not own the presented refresh token",
+            )
         });
     }
     let carried = holder.scopes();
-    let asked = match &request.asked {
+    // Reserved scopes are ignored; when nothing else was asked, nothing was asked.
+    let named = request.asked.clone().map(|asked| {
+        if client.literal {
+            asked
+        } else {
+            without_reserved(issuer, asked)
+        }
+    });
+    let asked = match named.filter(|asked| !asked.is_empty()) {
         None if issuer.has(Quirk::Q06) && !client.literal => {
             let capacity = order::copy_capacity(carried.len());
             order::hashed(carried.clone(), capacity)
         }
         None => carried.clone(),
         Some(asked) => {
-            let asked = without_reserved(issuer, asked.clone());
             within(request, client, &asked, &carried)?;
-            if issuer.has(Quirk::Q06) && !client.literal { order::hashed(asked, 16) } else { asked }
+            if issuer.has(Quirk::Q06) && !client.literal {
+                order::hashed(asked, 16)
+            } else {
+                asked
+            }
         }
     };
     let target = request.target();
     let audience = target
-        .bound(Step::Refresh, holder.resource.as_deref(), holder.audience.as_deref(), &issuer.rules)
+        .bound(
+            Step::Refresh,
+            holder.resource.as_deref(),
+            holder.audience.as_deref(),
+            &issuer.rules,
+        )
         .map_err(|fault| target_refusal(&fault))?;
-    let user = if holder.person { issuer.people.by_uuid(&holder.sub) } else { None };
+    let user = if holder.person {
+        issuer.people.by_uuid(&holder.sub)
+    } else {
+        None
+    };
     if holder.person {
-        let user = user.as_ref().ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
+        let user = user
+            .as_ref()
+            .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
         if !issuer.rules.then() {
             check_user(issuer, user, *now, false)?;
         }
@@ -113,7 +166,11 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
     }
     let original = holder.has_scope("openid");
     let id_token = original && (issuer.has(Quirk::Q42) || claim.iter().any(|s| s == "openid"));
-    let refresh = if client.reuse { RefreshPlan::Keep(text, jti) } else { RefreshPlan::Rotate(jti) };
+    let refresh = if client.reuse {
+        RefreshPlan::Keep(text, jti)
+    } else {
+        RefreshPlan::Rotate(jti)
+    };
     let ticket = Ticket {
         client,
         user: user.as_deref(),
@@ -144,7 +201,12 @@ fn rotate(request: &Request<'_>, old: u128, next: Option<u128>) {
 }
 
 /// REQ-7: a refresh may ask for the same or less. In IAM 1.7 it may ask for anything the client may.
-fn within(request: &Request<'_>, client: &Client, asked: &[String], carried: &[String]) -> Result<(), Refusal> {
+fn within(
+    request: &Request<'_>,
+    client: &Client,
+    asked: &[String],
+    carried: &[String],
+) -> Result<(), Refusal> {
     let issuer = request.issuer;
     if issuer.rules.then() || client.literal {
         return Ok(());

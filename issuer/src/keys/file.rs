@@ -31,16 +31,29 @@ pub enum KeyError {
 
 /// Reads the key kept in `dir` under that name, or makes one and keeps it there. Without a directory it is only made.
 /// A kept file that cannot be read as a key is replaced.
-pub fn load_or_make(dir: Option<&Path>, name: &str, algorithm: Algorithm, kid: &str) -> Result<SigningKey, KeyError> {
-    let Some(dir) = dir else { return SigningKey::make(algorithm, kid) };
-    let path = dir.join(format!("{name}.{}.pk8", algorithm.name().to_ascii_lowercase()));
+pub fn load_or_make(
+    dir: Option<&Path>,
+    name: &str,
+    algorithm: Algorithm,
+    kid: &str,
+) -> Result<SigningKey, KeyError> {
+    let Some(dir) = dir else {
+        return SigningKey::make(algorithm, kid);
+    };
+    let path = dir.join(format!(
+        "{name}.{}.pk8",
+        algorithm.name().to_ascii_lowercase()
+    ));
     if let Ok(der) = fs::read(&path)
         && let Ok(key) = SigningKey::from_pkcs8(algorithm, kid, &der)
     {
         return Ok(key);
     }
     let key = SigningKey::make(algorithm, kid)?;
-    keep(dir, &path, &key.to_pkcs8()?).map_err(|why| KeyError::Directory { path: path.clone(), why })?;
+    keep(dir, &path, &key.to_pkcs8()?).map_err(|why| KeyError::Directory {
+        path: path.clone(),
+        why,
+    })?;
     Ok(key)
 }
 

@@ -77,8 +77,18 @@ impl KeyRing {
     /// stays published (TOK-12).
     pub fn new(first: Arc<SigningKey>, rotation: &Rotation, longest: i64, now: i64) -> Self {
         let retired_from = (rotation.every > 0).then(|| now + rotation.every);
-        let entry = Entry { key: first, state: KeyState::Active, active_from: now, retired_from, removed_from: None };
-        Self { entries: vec![entry], keep: rotation.keep.unwrap_or(longest), rotation: rotation.clone() }
+        let entry = Entry {
+            key: first,
+            state: KeyState::Active,
+            active_from: now,
+            retired_from,
+            removed_from: None,
+        };
+        Self {
+            entries: vec![entry],
+            keep: rotation.keep.unwrap_or(longest),
+            rotation: rotation.clone(),
+        }
     }
 
     /// Every key that was ever there.
@@ -88,16 +98,33 @@ impl KeyRing {
 
     /// The key that signs.
     pub fn active(&self) -> Arc<SigningKey> {
-        let active = self.entries.iter().find(|entry| entry.state == KeyState::Active);
+        let active = self
+            .entries
+            .iter()
+            .find(|entry| entry.state == KeyState::Active);
         Arc::clone(&active.unwrap_or(&self.entries[0]).key)
     }
 
     /// Publishes a new key that begins to sign after the lead time, or at once when told so.
     pub fn publish(&mut self, key: Arc<SigningKey>, now: i64, at_once: bool) -> Vec<KeyChange> {
-        let active_from = if at_once { now } else { now + self.rotation.publish_ahead };
-        let mut changes = vec![KeyChange { kid: key.kid().to_owned(), from: None, to: KeyState::Published }];
+        let active_from = if at_once {
+            now
+        } else {
+            now + self.rotation.publish_ahead
+        };
+        let mut changes = vec![KeyChange {
+            kid: key.kid().to_owned(),
+            from: None,
+            to: KeyState::Published,
+        }];
         let state = KeyState::Published;
-        self.entries.push(Entry { key, state, active_from, retired_from: None, removed_from: None });
+        self.entries.push(Entry {
+            key,
+            state,
+            active_from,
+            retired_from: None,
+            removed_from: None,
+        });
         changes.extend(self.tick(now));
         changes
     }
@@ -106,7 +133,9 @@ impl KeyRing {
     pub fn tick(&mut self, now: i64) -> Vec<KeyChange> {
         let mut changes = Vec::new();
         let due = (0..self.entries.len())
-            .filter(|i| self.entries[*i].state == KeyState::Published && self.entries[*i].active_from <= now)
+            .filter(|i| {
+                self.entries[*i].state == KeyState::Published && self.entries[*i].active_from <= now
+            })
             .max_by_key(|i| self.entries[*i].active_from);
         if let Some(next) = due {
             for index in 0..self.entries.len() {
@@ -117,7 +146,8 @@ impl KeyRing {
                 }
             }
             self.step(next, KeyState::Active, &mut changes);
-            self.entries[next].retired_from = (self.rotation.every > 0).then(|| now + self.rotation.every);
+            self.entries[next].retired_from =
+                (self.rotation.every > 0).then(|| now + self.rotation.every);
         }
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
@@ -130,7 +160,10 @@ impl KeyRing {
 
     /// Takes a key out of the set at once (an incident). The active key cannot be removed.
     pub fn remove(&mut self, kid: &str, now: i64) -> Option<KeyChange> {
-        let index = self.entries.iter().position(|e| e.key.kid() == kid && e.state != KeyState::Removed)?;
+        let index = self
+            .entries
+            .iter()
+            .position(|e| e.key.kid() == kid && e.state != KeyState::Removed)?;
         if self.entries[index].state == KeyState::Active {
             return None;
         }
@@ -142,17 +175,30 @@ impl KeyRing {
 
     fn step(&mut self, index: usize, to: KeyState, changes: &mut Vec<KeyChange>) {
         let entry = &mut self.entries[index];
-        changes.push(KeyChange { kid: entry.key.kid().to_owned(), from: Some(entry.state), to });
+        changes.push(KeyChange {
+            kid: entry.key.kid().to_owned(),
+            from: Some(entry.state),
+            to,
+        });
         entry.state = to;
     }
 
     /// When a next key must be published so that it can take over from the active one, by the schedule.
     pub fn next_publication(&self) -> Option<i64> {
-        if self.entries.iter().any(|entry| entry.state == KeyState::Published) {
+        if self
+            .entries
+            .iter()
+            .any(|entry| entry.state == KeyState::Published)
+        {
             return None;
         }
-        let active = self.entries.iter().find(|entry| entry.state == KeyState::Active)?;
-        active.retired_from.map(|at| at - self.rotation.publish_ahead)
+        let active = self
+            .entries
+            .iter()
+            .find(|entry| entry.state == KeyState::Active)?;
+        active
+            .retired_from
+            .map(|at| at - self.rotation.publish_ahead)
     }
 
     /// When something in the ring changes next.
@@ -187,7 +233,11 @@ pub struct Keys {
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { ring: RwLock::default(), active: RwLock::default(), ready: watch::channel(None).0 }
+        Self {
+            ring: RwLock::default(),
+            active: RwLock::default(),
+            ready: watch::channel(None).0,
+        }
     }
 }
 
@@ -211,7 +261,9 @@ impl Keys {
             return Ok(Arc::clone(key));
         }
         self.wait().await?;
-        read(&self.active).clone().ok_or_else(|| "there is no signing key".into())
+        read(&self.active)
+            .clone()
+            .ok_or_else(|| "there is no signing key".into())
     }
 
     async fn wait(&self) -> Result<(), String> {
@@ -225,7 +277,10 @@ impl Keys {
     /// Reads the ring; waits for it.
     pub async fn with<R>(&self, look: impl FnOnce(&KeyRing) -> R) -> Result<R, String> {
         self.wait().await?;
-        read(&self.ring).as_ref().map(look).ok_or_else(|| "there is no signing key".into())
+        read(&self.ring)
+            .as_ref()
+            .map(look)
+            .ok_or_else(|| "there is no signing key".into())
     }
 
     /// Changes the ring; waits for it.
@@ -258,19 +313,32 @@ mod tests {
 
     #[test]
     fn tok_11_a_key_is_published_before_it_signs_and_kept_after() {
-        let rotation = Rotation { every: 0, publish_ahead: 100, keep: Some(50) };
+        let rotation = Rotation {
+            every: 0,
+            publish_ahead: 100,
+            keep: Some(50),
+        };
         let mut ring = KeyRing::new(key("a"), &rotation, 3600, 0);
         ring.publish(key("b"), 10, false);
         let kids = |ring: &KeyRing| {
             let set = ring.jwks(false);
             let keys = set["keys"].as_array().unwrap().iter();
-            keys.map(|k| k["kid"].as_str().unwrap().to_owned()).collect::<String>()
+            keys.map(|k| k["kid"].as_str().unwrap().to_owned())
+                .collect::<String>()
         };
-        for (now, active, published) in
-            [(10, "a", "ab"), (109, "a", "ab"), (110, "b", "ab"), (159, "b", "ab"), (160, "b", "b")]
-        {
+        for (now, active, published) in [
+            (10, "a", "ab"),
+            (109, "a", "ab"),
+            (110, "b", "ab"),
+            (159, "b", "ab"),
+            (160, "b", "b"),
+        ] {
             ring.tick(now);
-            assert_eq!((ring.active().kid(), kids(&ring).as_str()), (active, published), "at {now}");
+            assert_eq!(
+                (ring.active().kid(), kids(&ring).as_str()),
+                (active, published),
+                "at {now}"
+            );
         }
         assert_eq!(ring.remove("b", 200), None);
     }

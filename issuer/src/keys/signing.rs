@@ -30,7 +30,9 @@ pub struct SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -38,11 +40,12 @@ impl SigningKey {
     /// Makes a new key. RSA takes tens to hundreds of milliseconds.
     pub fn make(algorithm: Algorithm, kid: &str) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::Rs256 => {
-                Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Make)?))
-            }
+            Algorithm::Rs256 => Pair::Rsa(Box::new(
+                RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Make)?,
+            )),
             Algorithm::Es256 => Pair::Ec(Box::new(
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError::Make)?,
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                    .map_err(|_| KeyError::Make)?,
             )),
         };
         Ok(Self::with(pair, kid))
@@ -51,19 +54,34 @@ impl SigningKey {
     /// Reads a key back from PKCS #8.
     pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::Rs256 => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::Unreadable)?)),
+            Algorithm::Rs256 => Pair::Rsa(Box::new(
+                RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::Unreadable)?,
+            )),
             Algorithm::Es256 => Pair::Ec(Box::new(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| KeyError::Unreadable)?,
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+                    .map_err(|_| KeyError::Unreadable)?,
             )),
         };
         Ok(Self::with(pair, kid))
     }
 
     fn with(pair: Pair, kid: &str) -> Self {
-        let algorithm = if matches!(pair, Pair::Rsa(_)) { Algorithm::Rs256 } else { Algorithm::Es256 };
+        let algorithm = if matches!(pair, Pair::Rsa(_)) {
+            Algorithm::Rs256
+        } else {
+            Algorithm::Es256
+        };
         let kid_json = Value::String(kid.to_owned());
-        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"kid":{kid_json},"alg":"{}"}}"#, algorithm.name()));
-        Self { kid: kid.to_owned(), pair, header, random: SystemRandom::new() }
+        let header = URL_SAFE_NO_PAD.encode(format!(
+            r#"{{"kid":{kid_json},"alg":"{}"}}"#,
+            algorithm.name()
+        ));
+        Self {
+            kid: kid.to_owned(),
+            pair,
+            header,
+            random: SystemRandom::new(),
+        }
     }
 
     /// The pair as PKCS #8, to keep it.
@@ -73,7 +91,10 @@ impl SigningKey {
                 let der: Pkcs8V1Der<'static> = pair.as_der().map_err(|_| KeyError::Make)?;
                 Ok(der.as_ref().to_vec())
             }
-            Pair::Ec(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()).map_err(|_| KeyError::Make),
+            Pair::Ec(pair) => pair
+                .to_pkcs8v1()
+                .map(|der| der.as_ref().to_vec())
+                .map_err(|_| KeyError::Make),
         }
     }
 
@@ -104,10 +125,20 @@ impl SigningKey {
         let signature = match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &self.random, token.as_bytes(), &mut signature).map_err(|_| KeyError::Sign)?;
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &self.random,
+                    token.as_bytes(),
+                    &mut signature,
+                )
+                .map_err(|_| KeyError::Sign)?;
                 signature
             }
-            Pair::Ec(pair) => pair.sign(&self.random, token.as_bytes()).map_err(|_| KeyError::Sign)?.as_ref().to_vec(),
+            Pair::Ec(pair) => pair
+                .sign(&self.random, token.as_bytes())
+                .map_err(|_| KeyError::Sign)?
+                .as_ref()
+                .to_vec(),
         };
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -185,8 +216,14 @@ mod tests {
             assert_eq!(key.jwk(true), again.jwk(true));
             let token = Token::parse(&again.sign(br#"{"iss":"x"}"#).unwrap()).unwrap();
             assert_eq!(token.header.alg, algorithm.name());
-            let Value::Object(members) = key.jwk(false) else { unreachable!() };
-            assert!(members.keys().all(|m| !["d", "p", "q", "dp", "dq", "qi", "k"].contains(&m.as_str())));
+            let Value::Object(members) = key.jwk(false) else {
+                unreachable!()
+            };
+            assert!(
+                members
+                    .keys()
+                    .all(|m| !["d", "p", "q", "dp", "dq", "qi", "k"].contains(&m.as_str()))
+            );
             verify(&token, &Jwk { members }).unwrap();
         }
     }

@@ -96,27 +96,55 @@ pub struct Client {
 
 impl Client {
     /// From its configuration. `secret` stands in when a confidential client was given none.
-    pub fn new(config: &ClientConfig, lifetimes: &Lifetimes, catalogue: &Catalogue, secret: impl FnOnce() -> String) -> Self {
-        let confidential = !matches!(config.token_endpoint_auth_method, AuthMethod::None | AuthMethod::PrivateKeyJwt);
-        let secret = config.client_secret.clone().or_else(|| confidential.then(secret));
-        let refresh = config.refresh_token_validity_seconds.unwrap_or(lifetimes.refresh);
+    pub fn new(
+        config: &ClientConfig,
+        lifetimes: &Lifetimes,
+        catalogue: &Catalogue,
+        secret: impl FnOnce() -> String,
+    ) -> Self {
+        let confidential = !matches!(
+            config.token_endpoint_auth_method,
+            AuthMethod::None | AuthMethod::PrivateKeyJwt
+        );
+        let secret = config
+            .client_secret
+            .clone()
+            .or_else(|| confidential.then(secret));
+        let refresh = config
+            .refresh_token_validity_seconds
+            .unwrap_or(lifetimes.refresh);
         Self {
             id: config.client_id.as_str().into(),
             secret: secret.filter(|_| config.token_endpoint_auth_method != AuthMethod::None),
-            name: config.client_name.clone().unwrap_or_else(|| config.client_id.clone()),
+            name: config
+                .client_name
+                .clone()
+                .unwrap_or_else(|| config.client_id.clone()),
             method: config.token_endpoint_auth_method,
             jwks: config.jwks.clone(),
-            grants: config.grant_types.iter().map(|g| grants::full(g).to_owned()).collect(),
-            matchers: if config.literal { vec![Matcher::Anything] } else { catalogue.matchers(&config.scope) },
+            grants: config
+                .grant_types
+                .iter()
+                .map(|g| grants::full(g).to_owned())
+                .collect(),
+            matchers: if config.literal {
+                vec![Matcher::Anything]
+            } else {
+                catalogue.matchers(&config.scope)
+            },
             scopes: config.scope.clone(),
             default_scope: config.default_scope.clone(),
             literal: config.literal,
             redirect_uris: config.redirect_uris.clone(),
             audiences: config.audiences.clone(),
-            access: config.access_token_validity_seconds.unwrap_or(lifetimes.access),
+            access: config
+                .access_token_validity_seconds
+                .unwrap_or(lifetimes.access),
             refresh: (refresh > 0).then_some(refresh),
             id_token: config.id_token_validity_seconds.unwrap_or(lifetimes.id),
-            device: config.device_code_validity_seconds.unwrap_or(lifetimes.device),
+            device: config
+                .device_code_validity_seconds
+                .unwrap_or(lifetimes.device),
             reuse: config.reuse_refresh_token,
             clear: config.clear_access_tokens_on_refresh,
             auth_time: config.require_auth_time,
@@ -149,7 +177,11 @@ impl Client {
 
     /// It, as one end of an exchange.
     pub fn end(&self) -> End<'_> {
-        End { id: &self.id, scopes: &self.scopes, matchers: &self.matchers }
+        End {
+            id: &self.id,
+            scopes: &self.scopes,
+            matchers: &self.matchers,
+        }
     }
 
     /// The registered scopes in the order of a hash table made for them: what IAM puts in place of a missing scope.
@@ -160,8 +192,15 @@ impl Client {
 
 /// The claim set selected by exactly one of the profile scopes (REQ-5).
 fn profile_of(scopes: &[String]) -> Option<TokenProfile> {
-    let all = [TokenProfile::Wlcg, TokenProfile::Iam, TokenProfile::Kc, TokenProfile::Aarc];
-    let mut named = all.into_iter().filter(|p| scopes.iter().any(|s| s == p.scope()));
+    let all = [
+        TokenProfile::Wlcg,
+        TokenProfile::Iam,
+        TokenProfile::Kc,
+        TokenProfile::Aarc,
+    ];
+    let mut named = all
+        .into_iter()
+        .filter(|p| scopes.iter().any(|s| s == p.scope()));
     let first = named.next()?;
     named.next().is_none().then_some(first)
 }

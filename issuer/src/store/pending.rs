@@ -20,6 +20,8 @@ pub struct Approval {
     pub scopes: Vec<String>,
     /// Scopes of the request before the policies took some away.
     pub unfiltered: Vec<String>,
+    /// The request named none, so the client's stand in.
+    pub substituted: bool,
     /// The request named none, or none was left.
     pub none_left: bool,
     /// Audience text.
@@ -138,6 +140,11 @@ impl Pending {
         self.lock().codes.insert(code, request);
     }
 
+    /// Looks at a code without using it.
+    pub fn code(&self, code: &str) -> Option<CodeRequest> {
+        self.lock().codes.get(code).cloned()
+    }
+
     /// Takes a code out: it can be used once.
     pub fn take_code(&self, code: &str) -> Option<CodeRequest> {
         self.lock().codes.remove(code)
@@ -157,7 +164,9 @@ impl Pending {
     /// Keeps a device request.
     pub fn put_device(&self, device_code: String, request: DeviceRequest) {
         let mut table = self.lock();
-        table.by_user_code.insert(request.user_code.to_ascii_uppercase(), device_code.clone());
+        table
+            .by_user_code
+            .insert(request.user_code.to_ascii_uppercase(), device_code.clone());
         table.devices.insert(device_code, request);
     }
 
@@ -168,7 +177,10 @@ impl Pending {
 
     /// The device code of that user code, in any case of letters.
     pub fn device_code_of(&self, user_code: &str) -> Option<String> {
-        self.lock().by_user_code.get(&user_code.trim().to_ascii_uppercase()).cloned()
+        self.lock()
+            .by_user_code
+            .get(&user_code.trim().to_ascii_uppercase())
+            .cloned()
     }
 
     /// Changes a device request.
@@ -182,19 +194,38 @@ impl Pending {
     pub fn take_device(&self, device_code: &str) -> Option<DeviceRequest> {
         let mut table = self.lock();
         let request = table.devices.remove(device_code)?;
-        table.by_user_code.remove(&request.user_code.to_ascii_uppercase());
+        table
+            .by_user_code
+            .remove(&request.user_code.to_ascii_uppercase());
         Some(request)
     }
 
     /// Remembers a consent until a moment, or for ever.
-    pub fn remember(&self, user: &Arc<str>, client: &Arc<str>, scopes: Vec<String>, until: Option<i64>) {
-        self.lock().consents.insert((Arc::clone(user), Arc::clone(client)), (scopes, until));
+    pub fn remember(
+        &self,
+        user: &Arc<str>,
+        client: &Arc<str>,
+        scopes: Vec<String>,
+        until: Option<i64>,
+    ) {
+        self.lock()
+            .consents
+            .insert((Arc::clone(user), Arc::clone(client)), (scopes, until));
     }
 
     /// Whether a consent to all these scopes is remembered.
-    pub fn consented(&self, user: &Arc<str>, client: &Arc<str>, scopes: &[String], now: i64) -> bool {
+    pub fn consented(
+        &self,
+        user: &Arc<str>,
+        client: &Arc<str>,
+        scopes: &[String],
+        now: i64,
+    ) -> bool {
         let table = self.lock();
-        let Some((given, until)) = table.consents.get(&(Arc::clone(user), Arc::clone(client))) else { return false };
+        let Some((given, until)) = table.consents.get(&(Arc::clone(user), Arc::clone(client)))
+        else {
+            return false;
+        };
         until.is_none_or(|until| now < until) && scopes.iter().all(|scope| given.contains(scope))
     }
 
@@ -202,6 +233,9 @@ impl Pending {
     pub fn first_use(&self, client: &Arc<str>, jti: &str, exp: i64, now: i64) -> bool {
         let mut table = self.lock();
         table.assertions.retain(|_, end| *end > now);
-        table.assertions.insert((Arc::clone(client), jti.to_owned()), exp).is_none()
+        table
+            .assertions
+            .insert((Arc::clone(client), jti.to_owned()), exp)
+            .is_none()
     }
 }

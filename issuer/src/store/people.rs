@@ -44,7 +44,11 @@ pub struct User {
 impl User {
     /// As the scope policies see it.
     pub fn person(&self) -> Person<'_> {
-        Person { username: &self.username, groups: &self.memberships.all, admin: self.admin }
+        Person {
+            username: &self.username,
+            groups: &self.memberships.all,
+            admin: self.admin,
+        }
     }
 }
 
@@ -83,7 +87,12 @@ pub fn full_name(name: &str) -> String {
 impl Book {
     fn memberships(&self, mut all: Vec<Arc<str>>) -> Memberships {
         // A group that nobody configured is a default group, after the configured ones.
-        let place = |name: &Arc<str>| self.groups.iter().position(|g| g.name == *name).unwrap_or(usize::MAX);
+        let place = |name: &Arc<str>| {
+            self.groups
+                .iter()
+                .position(|g| g.name == *name)
+                .unwrap_or(usize::MAX)
+        };
         if self.by_code_unit {
             all.sort_by(|a, b| order::by_utf16(a, b));
         } else {
@@ -104,7 +113,10 @@ impl People {
         now: i64,
         mut uuid: impl FnMut() -> String,
     ) -> Self {
-        let mut book = Book { by_code_unit: !rules.strict(), ..Book::default() };
+        let mut book = Book {
+            by_code_unit: !rules.strict(),
+            ..Book::default()
+        };
         for group in groups {
             book.groups.push(Group {
                 name: full_name(&group.name).into(),
@@ -113,7 +125,9 @@ impl People {
                 description: group.description.clone(),
             });
         }
-        let people = Self { book: RwLock::new(book) };
+        let people = Self {
+            book: RwLock::new(book),
+        };
         for config in users {
             people.add(config, now, &mut uuid);
         }
@@ -123,12 +137,21 @@ impl People {
     /// Adds or replaces a person.
     pub fn add(&self, config: &UserConfig, now: i64, uuid: impl FnOnce() -> String) -> Arc<User> {
         let mut book = write(&self.book);
-        let groups = config.groups.iter().map(|name| full_name(name).into()).collect();
+        let groups = config
+            .groups
+            .iter()
+            .map(|name| full_name(name).into())
+            .collect();
         let capital = |text: &str| {
             let mut chars = text.chars();
-            chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+            chars
+                .next()
+                .map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
         };
-        let given_name = config.given_name.clone().unwrap_or_else(|| capital(&config.username));
+        let given_name = config
+            .given_name
+            .clone()
+            .unwrap_or_else(|| capital(&config.username));
         let family_name = config.family_name.clone().unwrap_or_else(|| "User".into());
         let old = book.by_name.get(config.username.as_str()).cloned();
         let user = User {
@@ -138,16 +161,23 @@ impl People {
             admin: config.admin,
             active: config.active,
             aup_signed_at: config.aup_signed.then_some(now),
-            name: config.name.clone().unwrap_or_else(|| format!("{given_name} {family_name}")),
+            name: config
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("{given_name} {family_name}")),
             given_name,
             family_name,
-            email: config.email.clone().unwrap_or_else(|| format!("{}@example.org", config.username)),
+            email: config
+                .email
+                .clone()
+                .unwrap_or_else(|| format!("{}@example.org", config.username)),
             email_verified: config.email_verified,
             updated_at: now,
             memberships: book.memberships(groups),
         };
         let user = Arc::new(user);
-        book.by_name.insert(Arc::clone(&user.username), Arc::clone(&user.uuid));
+        book.by_name
+            .insert(Arc::clone(&user.username), Arc::clone(&user.uuid));
         book.users.insert(Arc::clone(&user.uuid), Arc::clone(&user));
         user
     }
@@ -160,7 +190,10 @@ impl People {
     /// The person of that login name.
     pub fn by_name(&self, username: &str) -> Option<Arc<User>> {
         let book = read(&self.book);
-        book.by_name.get(username).and_then(|uuid| book.users.get(uuid)).cloned()
+        book.by_name
+            .get(username)
+            .and_then(|uuid| book.users.get(uuid))
+            .cloned()
     }
 
     /// Changes a person.
@@ -215,12 +248,25 @@ impl People {
     /// Removes a group and every membership in it.
     pub fn remove_group(&self, uuid: &str) -> bool {
         let mut book = write(&self.book);
-        let Some(at) = book.groups.iter().position(|g| *g.uuid == *uuid) else { return false };
+        let Some(at) = book.groups.iter().position(|g| *g.uuid == *uuid) else {
+            return false;
+        };
         let gone = book.groups.remove(at);
-        let users: Vec<_> = book.users.values().filter(|u| u.memberships.all.contains(&gone.name)).cloned().collect();
+        let users: Vec<_> = book
+            .users
+            .values()
+            .filter(|u| u.memberships.all.contains(&gone.name))
+            .cloned()
+            .collect();
         for user in users {
             let mut user = User::clone(&user);
-            user.memberships = book.memberships(user.memberships.all.into_iter().filter(|g| *g != gone.name).collect());
+            user.memberships = book.memberships(
+                user.memberships
+                    .all
+                    .into_iter()
+                    .filter(|g| *g != gone.name)
+                    .collect(),
+            );
             book.users.insert(Arc::clone(&user.uuid), Arc::new(user));
         }
         true

@@ -50,7 +50,11 @@ pub struct Login {
 impl Holder {
     /// The scopes as a list.
     pub fn scopes(&self) -> Vec<String> {
-        if self.scope.is_empty() { Vec::new() } else { self.scope.split(' ').map(str::to_owned).collect() }
+        if self.scope.is_empty() {
+            Vec::new()
+        } else {
+            self.scope.split(' ').map(str::to_owned).collect()
+        }
     }
 
     /// Whether the scopes contain one.
@@ -102,13 +106,17 @@ impl Default for Tokens {
 }
 
 fn shard<T>(shards: &[Mutex<T>], key: u128) -> MutexGuard<'_, T> {
-    shards[(key % SHARDS as u128) as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    shards[(key % SHARDS as u128) as usize]
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The digest under which a token is kept.
 pub fn digest_of(token: &str) -> u128 {
     let digest = digest::digest(&digest::SHA256, token.as_bytes());
-    digest.as_ref()[..16].iter().fold(0, |n, b| n << 8 | u128::from(*b))
+    digest.as_ref()[..16]
+        .iter()
+        .fold(0, |n, b| n << 8 | u128::from(*b))
 }
 
 impl Tokens {
@@ -129,7 +137,10 @@ impl Tokens {
     /// The live access token of that text.
     pub fn access(&self, token: &str, now: i64) -> Option<AccessRecord> {
         let digest = digest_of(token);
-        shard(&self.access, digest).get(&digest).filter(|record| record.exp > now).cloned()
+        shard(&self.access, digest)
+            .get(&digest)
+            .filter(|record| record.exp > now)
+            .cloned()
     }
 
     /// Keeps a refresh token.
@@ -155,7 +166,10 @@ impl Tokens {
 
     /// Ends the access tokens made from a refresh token so far.
     pub fn clear_access_of(&self, jti: u128) {
-        let gone = shard(&self.refresh, jti).get_mut(&jti).map(|r| std::mem::take(&mut r.access)).unwrap_or_default();
+        let gone = shard(&self.refresh, jti)
+            .get_mut(&jti)
+            .map(|r| std::mem::take(&mut r.access))
+            .unwrap_or_default();
         for digest in gone {
             shard(&self.access, digest).remove(&digest);
         }
@@ -213,15 +227,27 @@ impl Tokens {
 
     /// How many access and refresh tokens are kept.
     pub fn count(&self) -> (usize, usize) {
-        let access = self.access.iter().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).len()).sum();
-        let refresh = self.refresh.iter().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).len()).sum();
+        let access = self
+            .access
+            .iter()
+            .map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).len())
+            .sum();
+        let refresh = self
+            .refresh
+            .iter()
+            .map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).len())
+            .sum();
         (access, refresh)
     }
 
     /// A copy of the live access records, for the admin listener.
     pub fn all_access(&self) -> Vec<AccessRecord> {
         let lock = |s: &Mutex<HashMap<u128, AccessRecord>>| {
-            s.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>()
+            s.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .cloned()
+                .collect::<Vec<_>>()
         };
         self.access.iter().flat_map(lock).collect()
     }

@@ -1,5 +1,5 @@
 //! An issuer without sockets, and a user agent for it: requests go straight into its routes.
-#![allow(dead_code, reason = "every test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "every test uses its part")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,7 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use carnet_certs::Authority;
 use carnet_issuer::{Config, Started, build};
-use carnet_stage::{Body, Chance, Clock, JournalOptions, Place, ServerOptions, Stage, StageOptions};
+use carnet_stage::{
+    Body, Chance, Clock, JournalOptions, Place, ServerOptions, Stage, StageOptions,
+};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -92,13 +94,20 @@ impl Bench {
         };
         let actor = stage.actor(&place, SignedDuration::ZERO);
         let started = build(actor, config, None).unwrap();
-        Self { router: started.router.clone(), started, stage }
+        Self {
+            router: started.router.clone(),
+            started,
+            stage,
+        }
     }
 
     /// From the `[actors.iam.issuer]` table of a topology, or from a bare configuration.
     pub fn from_toml(text: &str) -> Self {
         let table: toml::Table = toml::from_str(text).unwrap();
-        let issuer = table.get("actors").and_then(|a| a.get("iam")).and_then(|a| a.get("issuer"));
+        let issuer = table
+            .get("actors")
+            .and_then(|a| a.get("iam"))
+            .and_then(|a| a.get("issuer"));
         let config = match issuer {
             Some(issuer) => issuer.clone().try_into().unwrap(),
             None => toml::Value::Table(table).try_into().unwrap(),
@@ -108,7 +117,9 @@ impl Bench {
 
     /// Moves the clock.
     pub fn advance(&self, seconds: u64) {
-        self.stage.clock().advance(std::time::Duration::from_secs(seconds));
+        self.stage
+            .clock()
+            .advance(std::time::Duration::from_secs(seconds));
     }
 
     /// Sends a request.
@@ -118,12 +129,25 @@ impl Bench {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
     }
 
     /// Sends a request with a form (or none) and headers.
-    pub async fn call(&self, method: &str, path: &str, form: Option<&[(&str, &str)]>, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("accept", "*/*");
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        form: Option<&[(&str, &str)]>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("accept", "*/*");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -131,7 +155,11 @@ impl Bench {
             None => Body::empty(),
             Some(form) => {
                 request = request.header("content-type", "application/x-www-form-urlencoded");
-                Body::from(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish())
+                Body::from(
+                    form_urlencoded::Serializer::new(String::new())
+                        .extend_pairs(form)
+                        .finish(),
+                )
             }
         };
         self.send(request.body(body).unwrap()).await
@@ -140,7 +168,8 @@ impl Bench {
     /// A token request by Basic.
     pub async fn token(&self, client: &str, secret: &str, form: &[(&str, &str)]) -> Answer {
         let basic = basic(client, secret);
-        self.call("POST", "/token", Some(form), &[("authorization", &basic)]).await
+        self.call("POST", "/token", Some(form), &[("authorization", &basic)])
+            .await
     }
 }
 
@@ -160,7 +189,13 @@ impl Browser {
     pub async fn login(bench: &Bench, user: &str, password: &str) -> Self {
         let mut browser = Self::default();
         browser.get(bench, "/login").await;
-        browser.post(bench, "/login", &[("username", user), ("password", password)]).await;
+        browser
+            .post(
+                bench,
+                "/login",
+                &[("username", user), ("password", password)],
+            )
+            .await;
         browser
     }
 
@@ -174,8 +209,19 @@ impl Browser {
         self.call(bench, "POST", path, Some(form)).await
     }
 
-    async fn call(&mut self, bench: &Bench, method: &str, path: &str, form: Option<&[(&str, &str)]>) -> Answer {
-        let cookie = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("; ");
+    async fn call(
+        &mut self,
+        bench: &Bench,
+        method: &str,
+        path: &str,
+        form: Option<&[(&str, &str)]>,
+    ) -> Answer {
+        let cookie = self
+            .cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect::<Vec<_>>()
+            .join("; ");
         let answer = bench.call(method, path, form, &[("cookie", &cookie)]).await;
         for value in answer.headers.get_all("set-cookie") {
             let first = value.to_str().unwrap().split(';').next().unwrap();
@@ -189,12 +235,18 @@ impl Browser {
 
 /// The scope fields of a consent page: name and value.
 pub fn scope_fields(html: &str) -> Vec<(String, String)> {
-    let plain = |text: &str| text.replace("&#x2f;", "/").replace("&amp;", "&").replace("&quot;", "\"").replace("&#x27;", "'");
+    let plain = |text: &str| {
+        text.replace("&#x2f;", "/")
+            .replace("&amp;", "&")
+            .replace("&quot;", "\"")
+            .replace("&#x27;", "'")
+    };
     let field = |piece: &str| {
         let (name, rest) = piece.split_once('"')?;
         let (_, value) = rest.split_once("value=\"")?;
         let (value, _) = value.split_once('"')?;
-        (name.starts_with("scope.") || name.starts_with("scope_")).then(|| (plain(name), plain(value)))
+        (name.starts_with("scope.") || name.starts_with("scope_"))
+            .then(|| (plain(name), plain(value)))
     };
     html.split("name=\"").skip(1).filter_map(field).collect()
 }
@@ -202,5 +254,7 @@ pub fn scope_fields(html: &str) -> Vec<(String, String)> {
 /// A query parameter of a redirect.
 pub fn query(location: &str, name: &str) -> Option<String> {
     let (_, query) = location.split_once(['?', '#'])?;
-    form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(n, _)| n == name)
+        .map(|(_, v)| v.into_owned())
 }
