@@ -316,6 +316,7 @@ fn spoil_body(
             flip,
             clock,
             rest: None,
+            flushed: false,
         })
     })
 }
@@ -437,6 +438,7 @@ struct Spoiled {
     flip: Option<u64>,
     clock: Option<carnet_stage::Clock>,
     rest: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    flushed: bool,
 }
 
 impl http_body::Body for Spoiled {
@@ -455,6 +457,14 @@ impl http_body::Body for Spoiled {
             return Poll::Pending;
         }
         if self.cut.is_some_and(|limit| self.at >= limit) {
+            if !self.flushed {
+                // What was sent so far must have left before the connection breaks.
+                self.flushed = true;
+                self.rest = Some(Box::pin(async {
+                    carnet_stage::Clock::within_real(Duration::from_millis(20), std::future::pending::<()>()).await;
+                }));
+                return self.poll_frame(cx);
+            }
             return Poll::Ready(Some(Err(io::Error::other("broken off by a fault"))));
         }
         let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));

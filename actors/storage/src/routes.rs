@@ -1,10 +1,15 @@
 //! The table of methods and fixed paths, each with its source.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
+use carnet_stage::Clock;
 use http::{HeaderValue, Method, header};
+
+use http_body_util::BodyExt as _;
 
 use crate::answer::{self, Answer};
 use crate::element::Element;
@@ -76,7 +81,7 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     let methods = &call.element.dialect.methods;
     match call.parts.method.as_str() {
         "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2
-        "PUT" => put::answer(call, body).await,    // RFC 9110 §9.3.4
+        "PUT" => upload(call, body).await,    // RFC 9110 §9.3.4
         "DELETE" => delete::answer(call).await,    // RFC 4918 §9.6
         "OPTIONS" => options::answer(call).await,  // RFC 4918 §10.1
         "MKCOL" => mkcol::answer(call, body).await, // RFC 4918 §9.3
@@ -88,4 +93,26 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         "LOCK" | "UNLOCK" => answer::text(methods.lock, "no locks here"),
         _ => answer::text(methods.unknown, "no such method here"),
     }
+}
+
+/// A client that sends without waiting for a 100 sees the refusal only once it has sent its body: up to
+/// this much of it is read and thrown away.
+const READ_ANYWAY: u64 = 64 << 20;
+
+async fn upload(call: Call, mut body: Body) -> Answer {
+    let waiting = call.parts.headers.contains_key(header::EXPECT);
+    let found = put::answer(call, &mut body).await;
+    if found.status().as_u16() >= 400 && !waiting {
+        let throw_away = async {
+            let mut left = READ_ANYWAY;
+            while let Some(Ok(frame)) = body.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _read_or_given_up = Clock::within_real(Duration::from_secs(2), throw_away).await;
+    }
+    found
 }

@@ -13,7 +13,7 @@ use crate::namespace::Entry;
 use crate::tpc::request::expected;
 
 /// PUT.
-pub(crate) async fn answer(call: Call, body: Body) -> Answer {
+pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     let element = &call.element;
     let methods = &element.dialect.methods;
     let exists = element.door.peek(&call.path);
@@ -124,7 +124,7 @@ fn framed(call: &Call) -> bool {
         || call.parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-async fn receive(arrival: &mut crate::area::Arrival, mut body: Body) -> Result<(), (u16, String)> {
+async fn receive(arrival: &mut crate::area::Arrival, body: &mut Body) -> Result<(), (u16, String)> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             (

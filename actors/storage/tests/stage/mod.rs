@@ -60,12 +60,22 @@ impl TestStage {
         Self::with_clock(Clock::wall(), elements).await
     }
 
+    /// Without a journal, for measuring.
+    pub async fn quiet(elements: &[(&str, Config)]) -> Self {
+        let journal = JournalOptions { keep: 0, digests: false, ..JournalOptions::default() };
+        Self::with(Clock::wall(), journal, elements).await
+    }
+
     pub async fn with_clock(clock: Clock, elements: &[(&str, Config)]) -> Self {
+        Self::with(clock, JournalOptions::default(), elements).await
+    }
+
+    async fn with(clock: Clock, journal: JournalOptions, elements: &[(&str, Config)]) -> Self {
         let options = StageOptions {
             chance: Chance::from_seed(7),
             unpredictable: false,
             clock,
-            journal: JournalOptions::default(),
+            journal,
             authority: Authority::new("test").unwrap(),
             extra_roots: Vec::new(),
             server: ServerOptions::default(),
