@@ -80,7 +80,11 @@ pub(super) fn tell(
 fn introduce(sheet: &mut Sheet, token: &Issued) {
     let palette = sheet.palette();
     let name = sheet.paint(palette.token, &short_jti(&token.jti));
-    let text = sheet.safe(&format!("{}'s, {}", token.sub, facts::rights(token)));
+    let text = sheet.safe(&format!(
+        "{}'s, {}",
+        facts::short_id(&token.sub),
+        facts::rights(token)
+    ));
     sheet.sub(format_args!("{name} is {text}"));
 }
 

@@ -2,7 +2,7 @@
 
 use super::Level;
 use crate::{mask::short_jti, sheet::Sheet, words};
-use carnet_stage::{Expectation, Judged};
+use carnet_stage::{CheckRecord, Expectation, Judged};
 
 /// Who judged what; when refused (or at level verbose) every check with what it saw and wanted.
 pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
@@ -21,14 +21,38 @@ pub(super) fn tell(sheet: &mut Sheet, judged: &Judged, level: Level) {
         sheet.paint(palette.bad, "REFUSED")
     };
     sheet.line(format_args!("{by} judges {token} for {demand}: {verdict}"));
-    if !judged.granted || level == Level::Verbose {
+    if level == Level::Verbose {
         for check in &judged.checks {
+            self::check(sheet, &check.name, check.ok, &check.saw, &check.wanted);
+        }
+    } else if !judged.granted {
+        passed(sheet, &judged.checks);
+        for check in judged.checks.iter().filter(|check| !check.ok) {
             self::check(sheet, &check.name, check.ok, &check.saw, &check.wanted);
         }
     }
     if let Some(hint) = &judged.hint {
         let hint = sheet.paint(palette.warn, hint);
         sheet.sub(format_args!("hint: {hint}"));
+    }
+}
+
+/// What held, in one paragraph: what did not is to stand out.
+fn passed(sheet: &mut Sheet, checks: &[CheckRecord]) {
+    let words: Vec<String> = checks
+        .iter()
+        .filter(|check| check.ok)
+        .map(|check| {
+            if check.saw.is_empty() {
+                check.name.clone()
+            } else {
+                format!("{} ({})", check.name, check.saw)
+            }
+        })
+        .collect();
+    if !words.is_empty() {
+        let words = sheet.paint(sheet.palette().faint, &words.join(", "));
+        sheet.inner(4, 6, &format!("✓ {words}"));
     }
 }
 

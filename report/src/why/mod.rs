@@ -64,7 +64,10 @@ fn issuer(exchange: &Exchange, path: &str) -> Option<String> {
         ("GET" | "POST", path) if path.ends_with("/device") || path.contains("/device/") => {
             said("the person enters the user code and agrees")
         }
-        ("GET" | "POST", path) if path.ends_with("/authorize") => Some(format!(
+        ("POST", path) if path.ends_with("/authorize") || path.ends_with("/approve") => {
+            said("the person answers the consent page")
+        }
+        ("GET", path) if path.ends_with("/authorize") => Some(format!(
             "sends the person's browser to log in and to consent{}",
             wishes(&form)
         )),
