@@ -244,7 +244,7 @@ impl Door {
             (Profile::V3_14, Some(required)) if scope_missing => {
                 format!("Invalid scope: '{required}' scope required")
             }
-            _ => self.words(diagnosis, issuer),
+            _ => Self::words(diagnosis, issuer),
         };
         Err(Refused::html(
             StatusCode::FORBIDDEN,
@@ -253,7 +253,7 @@ impl Door {
     }
 
     /// The words of the real server for a token that does not pass.
-    fn words(&self, diagnosis: Diagnosis, issuer: &str) -> String {
+    fn words(diagnosis: Diagnosis, issuer: &str) -> String {
         use Diagnosis as D;
         match diagnosis {
             D::Expired => "Signature has expired".into(),

@@ -107,7 +107,7 @@ impl Reader {
             "stripe index" => {
                 self.stripe = value
                     .parse()
-                    .map_or(0, |index: usize| index.min(STRIPE_LIMIT - 1))
+                    .map_or(0, |index: usize| index.min(STRIPE_LIMIT - 1));
             }
             "stripe bytes transferred" => self.bytes = value.parse().ok(),
             _ => {}

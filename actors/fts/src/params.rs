@@ -82,12 +82,12 @@ impl Params {
         let flag = |name: &str| get(name).is_some_and(safe_flag);
         let truthy = |name: &str| get(name).is_some_and(truthy);
         let number = |name: &str, default: i64| get(name).map_or(Ok(default), python_int);
-        let overwrite = overwrite_flag(
+        let overwrite = overwrite_flag([
             flag("overwrite"),
             flag("overwrite_on_retry"),
             flag("overwrite_when_only_on_disk"),
             flag("overwrite_hop"),
-        );
+        ]);
         let metadata = get("job_metadata")
             .map(|value| metadata(value, "metadata"))
             .transpose()?;
@@ -169,16 +169,9 @@ fn with_auth_method(metadata: Option<Value>) -> Value {
     }
 }
 
-fn overwrite_flag(
-    plain: bool,
-    retry: bool,
-    disk: bool,
-    hop: bool,
-) -> Result<Option<&'static str>, Refused> {
-    let count = [plain, retry, disk, hop]
-        .into_iter()
-        .filter(|on| *on)
-        .count();
+fn overwrite_flag(flags: [bool; 4]) -> Result<Option<&'static str>, Refused> {
+    let [plain, retry, disk, hop] = flags;
+    let count = flags.into_iter().filter(|on| *on).count();
     if count > 1 && !(count == 2 && hop && disk) {
         return Err(Refused::bad(
             "Incompatible overwrite flags used at the same time",

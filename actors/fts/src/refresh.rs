@@ -29,13 +29,7 @@ impl Service {
         if !has_refresh {
             return Ok(());
         }
-        match self
-            .refresh(id, |row, refresh| {
-                let _whole_row = row;
-                seed_refresh(refresh)
-            })
-            .await
-        {
+        match self.refresh(id, |_, refresh| seed_refresh(refresh)).await {
             Ok(()) => Ok(()),
             Err(message) => Err(could_not(scope, Some(&message))),
         }

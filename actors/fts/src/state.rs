@@ -304,7 +304,8 @@ mod tests {
     #[test]
     fn a_job_ends_as_its_files_say() {
         use JobKind::{Multihop as H, Normal as N, Replicas as R, Reuse as Y};
-        let cases: &[(JobKind, &[(usize, FileState)], Option<JobState>)] = &[
+        type Case<'a> = (JobKind, &'a [(usize, FileState)], Option<JobState>);
+        let cases: &[Case<'_>] = &[
             (N, &[(0, Finished)], Some(JobState::Finished)),
             (N, &[(0, Finished), (1, Active)], None),
             (N, &[(0, TokenPrep)], None),

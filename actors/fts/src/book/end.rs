@@ -193,10 +193,7 @@ impl Book {
         ) else {
             return;
         };
-        let first_reason = self
-            .files_of(job)
-            .filter_map(|file| file.reason.clone())
-            .next();
+        let first_reason = self.files_of(job).find_map(|file| file.reason.clone());
         let (cause, why) = match to {
             JobState::Finished => (job.cause, "every file is finished".to_owned()),
             _ => (

@@ -1,6 +1,10 @@
 //! A stage for FTS alone: a scripted issuer and two scripted storage elements answer it.
 
-#![allow(dead_code, unreachable_pub, reason = "every test file takes what it needs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test file takes what it needs"
+)]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
