@@ -308,6 +308,31 @@ fn a_lenient_server_drops_bad_items_alone() {
 }
 
 #[test]
+fn only_tokens_that_need_keys_want_them() {
+    let bench = Bench::new(&[]);
+    let good = || bench.fixture.good();
+    let cases = [
+        ("unknown kid", good().header("kid", "nope"), true),
+        ("known kid", good(), false),
+        (
+            "V-049b",
+            good().claim("iss", "https://evil.example/"),
+            false,
+        ),
+        (
+            "V-013",
+            good().header("kid", "nope").header("alg", "HS256"),
+            false,
+        ),
+        ("V-018", good().without_header("kid"), false),
+    ];
+    for (case, draft, wanted) in cases {
+        let verdict = bench.judge(&bench.fixture.sign(&draft).unwrap(), &read_f1());
+        assert_eq!(verdict.keys_wanted.is_some(), wanted, "{case}");
+    }
+}
+
+#[test]
 fn reason_codes_are_unique() {
     let codes: BTreeSet<&str> = Diagnosis::ALL.iter().map(|d| d.code()).collect();
     assert_eq!(codes.len(), Diagnosis::ALL.len());

@@ -50,6 +50,11 @@ impl<'a> Court<'a> {
         self.refusal.get_or_insert(refusal);
     }
 
+    /// Whether nothing has failed so far.
+    pub(super) fn clean(&self) -> bool {
+        self.refusal.is_none()
+    }
+
     pub(super) fn note(&mut self, diagnosis: Diagnosis, text: impl Into<String>) {
         self.notes.push(Remark {
             diagnosis,

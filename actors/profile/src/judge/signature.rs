@@ -255,11 +255,13 @@ impl Court<'_> {
             self.failed("key", "no kid", WANTED_KEY, refusal);
             return;
         };
-        let wanted = KeysWanted {
-            issuer: issuer.to_owned(),
-            kid: kid.to_owned(),
-        };
-        self.keys_wanted = Some(wanted);
+        // A token that is refused anyway makes nobody fetch keys.
+        if self.clean() {
+            self.keys_wanted = Some(KeysWanted {
+                issuer: issuer.to_owned(),
+                kid: kid.to_owned(),
+            });
+        }
         match answer {
             Some(KeyAnswer::WrongIssuer(stated)) => {
                 let refusal = Refusal::invalid_token(

@@ -29,9 +29,13 @@ pub struct Verdict {
     made_here: Made,
 }
 
-/// Keeps verdicts from being written down as literals elsewhere.
-#[derive(Clone, Copy, Debug)]
-struct Made;
+/// Keeps verdicts from being written down as literals elsewhere, and remembers the outcome whatever
+/// becomes of the public fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Granting,
+    Refusing,
+}
 
 /// One check: what it saw, what it wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +117,7 @@ impl Verdict {
             grounds: Some(grounds),
             notes: Vec::new(),
             keys_wanted: None,
-            made_here: Made,
+            made_here: Made::Granting,
         }
     }
 
@@ -133,7 +137,7 @@ impl Verdict {
             grounds: None,
             notes: Vec::new(),
             keys_wanted: None,
-            made_here: Made,
+            made_here: Made::Refusing,
         }
     }
 
@@ -158,13 +162,14 @@ impl Verdict {
 
     /// The proof, if the demand was granted.
     pub fn authorise(self) -> Result<Authorised, Refusal> {
-        let Made = self.made_here;
         match (self.refusal, self.grounds) {
-            (None, Some(grounds)) if self.granted => Ok(Authorised(Proof {
-                demand: self.demand,
-                claims: self.claims,
-                grounds,
-            })),
+            (None, Some(grounds)) if self.granted && self.made_here == Made::Granting => {
+                Ok(Authorised(Proof {
+                    demand: self.demand,
+                    claims: self.claims,
+                    grounds,
+                }))
+            }
             (Some(refusal), _) => Err(refusal),
             (None, _) => Err(Refusal::insufficient(
                 Diagnosis::NothingGranted,
