@@ -1,5 +1,7 @@
 //! The REST interface as clients of the real server know it (FTS page §1), compared with what REST 3.13.4 answered.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 mod common;
 
 use carnet_fts::Config;

@@ -1,6 +1,8 @@
 //! FTS as it is today: the submission brings storage tokens, FTS adds refresh tokens to them and looks before and after
 //! the copy (FTS page §3, §4.1).
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 mod common;
 
 use carnet_fts::Config;
