@@ -38,7 +38,7 @@ pub struct Config {
     pub token_max_lifetime: i64,
     /// How often a failed transfer is tried again before its lock is stuck (production: 3).
     pub retries: u32,
-    /// Shortest pause between two looks at an FTS job, in milliseconds; it doubles from there.
+    /// Shortest pause between two looks at an FTS job, in milliseconds; it grows with the time waited.
     pub poll_from_ms: u64,
     /// Longest pause between two looks at an FTS job, in milliseconds.
     pub poll_to_ms: u64,
@@ -77,7 +77,7 @@ impl Default for Config {
             token_min_lifetime: 300,
             token_max_lifetime: 21_600,
             retries: 0,
-            poll_from_ms: 2,
+            poll_from_ms: 5,
             poll_to_ms: 500,
             jobs_in_flight: 64,
             repair_after: 1800,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carnet_stage::{Body, body};
+use carnet_stage::{Body, Clock, body};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
@@ -67,11 +67,7 @@ async fn watch(rucio: &Rucio, plan: &Plan, job: &str, mut passport: Passport) ->
     let (mut waited, mut trouble) = (0, String::new());
     loop {
         let pause = (waited / 4).clamp(shortest.min(longest), longest);
-        rucio
-            .actor()
-            .clock()
-            .sleep(Duration::from_millis(pause))
-            .await;
+        rest(rucio, Duration::from_millis(pause)).await;
         waited += pause;
         let said = match ask(
             rucio,
@@ -109,6 +105,12 @@ async fn watch(rucio: &Rucio, plan: &Plan, job: &str, mut passport: Passport) ->
         }
         trouble = said;
     }
+}
+
+/// A pause between two looks: over when it has passed for real, or on the stage's clock.
+async fn rest(rucio: &Rucio, pause: Duration) {
+    let clock = rucio.actor().clock();
+    let _over = Clock::within_real(pause, clock.sleep(pause)).await;
 }
 
 async fn ask(
