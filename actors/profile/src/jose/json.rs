@@ -5,7 +5,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, map::Entry};
 
 /// Why bytes are not an acceptable JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,10 +126,15 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            if map.contains_key(&name) {
-                return Err(A::Error::custom(format!("{DUPLICATE}{name}{DUPLICATE}")));
+            match map.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(access.next_value_seed(Strict)?);
+                }
+                Entry::Occupied(place) => {
+                    let name = place.key();
+                    return Err(A::Error::custom(format!("{DUPLICATE}{name}{DUPLICATE}")));
+                }
             }
-            map.insert(name, access.next_value_seed(Strict)?);
         }
         Ok(Value::Object(map))
     }

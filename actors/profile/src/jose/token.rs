@@ -88,15 +88,14 @@ impl Token {
         if text.is_empty() {
             return Err(TokenFault::Empty);
         }
-        if let Some((at, wrong)) = text.char_indices().find(|&(_, c)| !is_token_character(c)) {
-            return Err(match wrong {
-                ' ' | '\t' | '\r' | '\n' => TokenFault::WhiteSpace(at),
-                _ => TokenFault::Character(at, wrong),
-            });
+        if !text.bytes().all(is_token_byte) {
+            return Err(wrong_character(text));
         }
-        let parts: Vec<&str> = text.split('.').collect();
-        let [header, payload, signature] = parts[..] else {
-            return Err(TokenFault::Parts(parts.len()));
+        let mut parts = text.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenFault::Parts(text.split('.').count()));
         };
         for (part, text) in [(Part::Header, header), (Part::Payload, payload)] {
             if text.is_empty() {
@@ -170,8 +169,17 @@ impl Header {
     }
 }
 
-fn is_token_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn wrong_character(text: &str) -> TokenFault {
+    let wrong = |c: char| !c.is_ascii() || !is_token_byte(c as u8);
+    match text.char_indices().find(|&(_, c)| wrong(c)) {
+        Some((at, ' ' | '\t' | '\r' | '\n')) => TokenFault::WhiteSpace(at),
+        Some((at, c)) => TokenFault::Character(at, c),
+        None => TokenFault::Empty,
+    }
 }
 
 fn object(part: Part, text: &str) -> Result<Map<String, Value>, TokenFault> {

@@ -46,8 +46,8 @@ pub(super) enum GroupsError {
 }
 
 impl Known {
-    pub(super) fn read(token: &Token, version: ProfileVersion) -> Self {
-        let claims = token.claims.clone();
+    pub(super) fn read(token: Token, version: ProfileVersion) -> Self {
+        let Token { header, claims, .. } = token;
         let scopes = match claims.get("scope") {
             None => Ok(Scopes::default()),
             Some(Value::String(text)) => Scopes::parse(text, version).map_err(ScopeError::Fault),
@@ -58,7 +58,8 @@ impl Known {
             Some(Value::Array(list)) => list.iter().map(group).collect(),
             Some(_) => Err(GroupsError::NotList),
         };
-        let group_twice = groups.as_ref().ok().and_then(|groups| {
+        let group_twice = groups.as_ref().ok().filter(|groups| groups.len() > 1);
+        let group_twice = group_twice.and_then(|groups| {
             let mut seen = HashSet::new();
             groups
                 .iter()
@@ -66,7 +67,7 @@ impl Known {
                 .cloned()
         });
         Self {
-            header: token.header.clone(),
+            header,
             claims,
             scopes,
             groups,

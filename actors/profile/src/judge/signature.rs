@@ -61,7 +61,7 @@ impl Court<'_> {
         let answer = self.ask_key(&token, keys);
         self.header(&token.header, matches!(answer, Some(KeyAnswer::Key { .. })));
         let key = self.verify(&token, answer);
-        let known = Arc::new(Known::read(&token, self.rules.version));
+        let known = Arc::new(Known::read(token, self.rules.version));
         if let (Some(seen), Some(digest), Some(key)) = (seen, digest, &key) {
             seen.put(digest, known.clone(), key, self.now);
         }

@@ -418,6 +418,15 @@ fn raw(claims: &Claims, name: &str) -> Cow<'static, str> {
 
 /// A time relative to now, in words.
 fn in_seconds(ahead: f64) -> String {
+    // Whole seconds are the rule, and much cheaper to write than a fraction.
+    if ahead.fract() == 0.0 && ahead.abs() < 1e15 {
+        let whole = ahead as i64;
+        return if whole >= 0 {
+            format!("in {whole} s")
+        } else {
+            format!("{} s ago", -whole)
+        };
+    }
     if ahead >= 0.0 {
         format!("in {ahead} s")
     } else {
