@@ -49,11 +49,7 @@ pub struct Caller {
 }
 
 /// Authenticates the client of a request.
-pub async fn authenticate(
-    issuer: &Issuer,
-    headers: &HeaderMap,
-    form: &Form,
-) -> Result<Caller, Refusal> {
+pub fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
     let basic = basic_credentials(issuer, headers)?;
     if let Some((id, secret)) = basic {
         if issuer.rules.then()
@@ -71,7 +67,7 @@ pub async fn authenticate(
         });
     }
     if form.filled("client_assertion").is_some() {
-        let client = assertion::verify(issuer, form).await?;
+        let client = assertion::verify(issuer, form)?;
         return Ok(Caller {
             client,
             means: Means::Assertion,

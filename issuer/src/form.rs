@@ -72,7 +72,7 @@ impl Form {
                 Some(_) => {
                     let shown: String = name
                         .chars()
-                        .filter(|c| c.is_ascii_graphic())
+                        .filter(char::is_ascii_graphic)
                         .take(40)
                         .collect();
                     return Err(Refusal::bad(

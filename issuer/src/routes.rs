@@ -41,9 +41,36 @@ pub const DASHBOARD: &str = "/dashboard";
 /// The acceptable use policy (issuer page §2.5).
 pub const AUP_SIGN: &str = "/iam/aup/sign";
 
+/// Client registration (RFC 7591; issuer page §2.10).
+pub const REGISTRATION: &str = "/iam/api/client-registration";
+/// Client registration in June 2021 (issuer page §2.10).
+pub const REGISTER: &str = "/register";
+/// Oneself (RFC 7644 §3.11).
+pub const SCIM_ME: &str = "/scim/Me";
+/// People (RFC 7644 §3.2).
+pub const SCIM_USERS: &str = "/scim/Users";
+/// Groups (RFC 7644 §3.2).
+pub const SCIM_GROUPS: &str = "/scim/Groups";
+
 /// The public routes.
 pub fn public(issuer: Arc<Issuer>) -> Router {
+    let registration = format!("/{}", at::registration::path(&issuer));
+    debug_assert!(registration == REGISTRATION || registration == REGISTER);
     Router::new()
+        .route(&registration, any(at::registration::create))
+        .route(
+            &format!("{registration}/{{id}}"),
+            any(at::registration::manage),
+        )
+        .route(SCIM_ME, any(at::scim::me))
+        .route(SCIM_USERS, any(at::scim::users))
+        .route(&format!("{SCIM_USERS}/{{id}}"), any(at::scim::user))
+        .route(SCIM_GROUPS, any(at::scim::groups))
+        .route(&format!("{SCIM_GROUPS}/{{id}}"), any(at::scim::group))
+        .route(
+            &format!("{SCIM_GROUPS}/{{id}}/members"),
+            any(at::scim::members),
+        )
         .route(TOKEN, any(at::token::serve))
         .route(AUTHORIZE, any(at::authorize::serve))
         .route(DEVICE_CODE, any(at::devicecode::serve))

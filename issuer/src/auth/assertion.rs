@@ -25,7 +25,7 @@ fn refuse(issuer: &Issuer, text: &str) -> Refusal {
 }
 
 /// Verifies the assertion of a form; the client is its issuer and subject.
-pub(super) async fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusal> {
+pub(super) fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusal> {
     let bad = || refuse(issuer, "Bad client credentials");
     if form.get("client_assertion_type") != Some(super::JWT_BEARER) {
         return Err(bad());

@@ -27,13 +27,11 @@ pub async fn show(State(issuer): Here, request: Request) -> Response {
     if issuer.must_sign(&user, issuer.now()) {
         return browser.to_aup(&issuer, &uri);
     }
-    match form.filled("user_code") {
-        Some(code) => verified(&issuer, browser, code),
-        None => {
-            let response = issuer.answers.page(200, issuer.pages.device(None));
-            browser.keep(&issuer, response)
-        }
+    if let Some(code) = form.filled("user_code") {
+        return verified(&issuer, browser, code);
     }
+    let response = issuer.answers.page(200, issuer.pages.device(None));
+    browser.keep(&issuer, response)
 }
 
 /// `POST /device/verify`: looks the code up and asks for approval.

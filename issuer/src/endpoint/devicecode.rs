@@ -55,7 +55,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
             }
         })?
     } else {
-        authenticate(issuer, &parts.headers, &form).await?.client
+        authenticate(issuer, &parts.headers, &form)?.client
     };
     if !client.may(DEVICE_CODE) {
         let refusal = unauthorized_grant(issuer, DEVICE_CODE);

@@ -28,9 +28,7 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let (parts, form) = read(request).await?;
     let client = if issuer.rules.strict() {
-        crate::auth::authenticate(issuer, &parts.headers, &form)
-            .await?
-            .client
+        crate::auth::authenticate(issuer, &parts.headers, &form)?.client
     } else {
         authenticate_basic(issuer, &parts.headers)?
     };

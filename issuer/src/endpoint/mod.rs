@@ -10,7 +10,9 @@ pub mod introspect;
 pub mod jwk;
 pub mod keys;
 pub mod login;
+pub mod registration;
 pub mod revoke;
+pub mod scim;
 pub mod token;
 pub mod userinfo;
 

@@ -27,15 +27,13 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 
 async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
     let (parts, form) = read(request).await?;
-    let caller = authenticate(issuer, &parts.headers, &form)
-        .await
-        .map_err(|refusal| {
-            if refusal.shape == Shape::Form {
-                failed_inside(issuer)
-            } else {
-                refusal
-            }
-        })?;
+    let caller = authenticate(issuer, &parts.headers, &form).map_err(|refusal| {
+        if refusal.shape == Shape::Form {
+            failed_inside(issuer)
+        } else {
+            refusal
+        }
+    })?;
     let Some(text) = form.get("token") else {
         return Err(if issuer.rules.strict() {
             Refusal::bad("invalid_request", "The parameter token is missing.")

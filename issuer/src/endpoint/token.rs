@@ -73,7 +73,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
             "could not execute statement",
         ));
     }
-    let caller = authenticate(issuer, &parts.headers, &form).await?;
+    let caller = authenticate(issuer, &parts.headers, &form)?;
     let client = caller.client;
     if form
         .filled("client_id")
@@ -265,7 +265,7 @@ async fn wrong_method(issuer: &Issuer, method: &Method, request: Request) -> Ref
     if in_query && issuer.rules.today() {
         return Refusal::page(500, "Internal Server Error");
     }
-    match authenticate(issuer, &parts.headers, &form).await {
+    match authenticate(issuer, &parts.headers, &form) {
         Err(refusal) if !in_query => refusal,
         _ => Refusal::new(
             405,

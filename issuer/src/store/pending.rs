@@ -98,6 +98,9 @@ pub struct DeviceRequest {
     pub interval: i64,
 }
 
+/// Scopes consented to, and until when (none: for ever).
+type Consent = (Vec<String>, Option<i64>);
+
 #[derive(Debug, Default)]
 struct Table {
     sessions: HashMap<String, Session>,
@@ -105,7 +108,7 @@ struct Table {
     redeemed: HashMap<String, Vec<u128>>,
     devices: HashMap<String, DeviceRequest>,
     by_user_code: HashMap<String, String>,
-    consents: HashMap<(Arc<str>, Arc<str>), (Vec<String>, Option<i64>)>,
+    consents: HashMap<(Arc<str>, Arc<str>), Consent>,
     assertions: HashMap<(Arc<str>, String), i64>,
 }
 

@@ -1,5 +1,10 @@
 //! An issuer without sockets, and a user agent for it: requests go straight into its routes.
-#![allow(dead_code, unreachable_pub, reason = "every test uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test bench: every test uses its part, and unwraps"
+)]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

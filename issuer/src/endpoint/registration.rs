@@ -1,0 +1,390 @@
+//! Dynamic client registration (RFC 7591, RFC 7592; issuer page §2.10): create, read, update, delete.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use carnet_stage::body::read_limited;
+use http::{HeaderMap, Method, header::AUTHORIZATION, header::CONTENT_TYPE};
+use serde_json::{Map, Value, json};
+
+use super::browser::Browser;
+use super::userinfo::bearer;
+use super::{Here, Request};
+use crate::answer::{Caching, header};
+use crate::config::{AuthMethod, ClientConfig, Registration};
+use crate::errors::{Refusal, Shape};
+use crate::form::{Form, LIMIT};
+use crate::issuer::{Issuer, secret};
+use crate::quirks::Quirk;
+use crate::store::clients::grants;
+use crate::store::{Client, User};
+
+mod request;
+use request::{Wish, parse};
+
+/// Why a registration is refused: the text stands in `error` in IAM 1.12, beside a code elsewhere.
+pub(crate) struct Fault {
+    status: u16,
+    code: &'static str,
+    text: String,
+}
+
+impl Fault {
+    fn bad(code: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+/// `POST` at the registration endpoint.
+pub async fn create(State(issuer): Here, request: Request) -> Response {
+    if *request.method() != Method::POST {
+        return issuer.refuse(&Refusal::method("POST"), Caching::Never);
+    }
+    let (parts, body) = request.into_parts();
+    let kind = header(&parts.headers, &CONTENT_TYPE)
+        .unwrap_or_default()
+        .to_owned();
+    if !kind.is_empty() && !kind.contains("json") {
+        return issuer.refuse(&Refusal::empty(415), Caching::Never);
+    }
+    let Ok(body) = read_limited(body, LIMIT).await else {
+        return issuer.refuse(&Refusal::empty(413), Caching::Never);
+    };
+    let user = Browser::of(&issuer, &parts.headers)
+        .user(&issuer)
+        .or_else(|| token_user(&issuer, &parts.headers));
+    match register(&issuer, &body, user.as_deref()).await {
+        Ok(answer) => issuer.answers.json(201, &answer, Caching::Never),
+        Err(fault) => refuse(&issuer, &fault),
+    }
+}
+
+/// The person whose token registers a client.
+fn token_user(issuer: &Issuer, headers: &HeaderMap) -> Option<Arc<User>> {
+    let (record, _) = bearer(issuer, headers, &Form::default()).ok()?;
+    if record.holder.person {
+        issuer.people.by_uuid(&record.holder.sub)
+    } else {
+        None
+    }
+}
+
+async fn register(issuer: &Issuer, body: &[u8], user: Option<&User>) -> Result<Value, Fault> {
+    match (issuer.config.registration, user) {
+        (Registration::Off, _) => {
+            return Err(Fault::bad(
+                "access_denied",
+                "Client registration is disabled",
+            ));
+        }
+        (Registration::Administrators, user) if user.is_none_or(|u| !u.admin) => {
+            return Err(Fault {
+                status: 403,
+                code: "access_denied",
+                text: "User not authorized to register clients".into(),
+            });
+        }
+        (Registration::RegisteredUsers, None) => {
+            return Err(Fault {
+                status: 403,
+                code: "access_denied",
+                text: "User not authorized to register clients".into(),
+            });
+        }
+        _ => {}
+    }
+    let wish = parse(issuer, body)?;
+    allowed_grants(issuer, &wish, user)?;
+    let id = issuer.actor.uuid().to_string();
+    let mut client = build(issuer, &id, &wish);
+    client.created_at = issuer.actor.clock().millis();
+    client.registration_token = Some(registration_token(issuer, &id).await?);
+    let client = issuer.clients.put(client);
+    issuer.actor.state(
+        "issuer.client",
+        &id,
+        "",
+        "registered",
+        &format!("{} with {}", client.name, client.grants.join(" ")),
+    );
+    Ok(shown(issuer, &client, true))
+}
+
+/// Grants that may not be registered by oneself (issuer page §2.10).
+fn allowed_grants(issuer: &Issuer, wish: &Wish, user: Option<&User>) -> Result<(), Fault> {
+    if user.is_some_and(|user| user.admin) || issuer.rules.then() {
+        return Ok(());
+    }
+    let mut forbidden = vec![grants::PASSWORD, grants::TOKEN_EXCHANGE];
+    if user.is_none() {
+        forbidden.push(grants::CLIENT_CREDENTIALS);
+    }
+    match wish
+        .grants
+        .iter()
+        .find(|grant| forbidden.contains(&grant.as_str()))
+    {
+        Some(grant) => Err(Fault::bad(
+            "invalid_client_metadata",
+            format!("Grant type not allowed: {grant}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn build(issuer: &Issuer, id: &str, wish: &Wish) -> Client {
+    let system = issuer.config.system_scopes.clone();
+    let system = system.unwrap_or_else(|| crate::config::stock_system_scopes(issuer.config.compat));
+    let scope: Vec<String> = match &wish.scope {
+        Some(asked) => {
+            let restricted = |s: &&String| {
+                !system
+                    .iter()
+                    .any(|known| known.restricted && known.scope == **s)
+            };
+            asked.iter().filter(restricted).cloned().collect()
+        }
+        None => system
+            .iter()
+            .filter(|s| s.default)
+            .map(|s| s.scope.clone())
+            .collect(),
+    };
+    let mut grants = wish.grants.clone();
+    let refresh = grants::REFRESH_TOKEN.to_owned();
+    if scope.iter().any(|s| s == "offline_access") && !grants.contains(&refresh) {
+        grants.push(refresh);
+    }
+    let config = ClientConfig {
+        client_id: id.to_owned(),
+        client_secret: None,
+        client_name: Some(wish.name.clone()),
+        token_endpoint_auth_method: wish.method,
+        jwks: wish.jwks.clone(),
+        grant_types: grants,
+        scope,
+        default_scope: None,
+        literal: false,
+        redirect_uris: wish.redirect_uris.clone(),
+        audiences: Vec::new(),
+        access_token_validity_seconds: None,
+        refresh_token_validity_seconds: None,
+        id_token_validity_seconds: None,
+        device_code_validity_seconds: None,
+        reuse_refresh_token: true,
+        clear_access_tokens_on_refresh: true,
+        require_auth_time: false,
+        allow_introspection: true,
+        active: true,
+    };
+    Client::new(&config, &issuer.config.lifetimes, &issuer.catalogue, || {
+        secret(&issuer.actor)
+    })
+}
+
+/// The token that manages a registration: a JWT without end (issuer page §2.10).
+async fn registration_token(issuer: &Issuer, id: &str) -> Result<String, Fault> {
+    let inside = || Fault {
+        status: 500,
+        code: "server_error",
+        text: "no signing key".into(),
+    };
+    let key = issuer.keys.signer().await.map_err(|_| inside())?;
+    let payload = json!({ "iss": &*issuer.iss, "aud": id, "iat": issuer.now(), "jti": issuer.actor.uuid().to_string() });
+    key.sign(payload.to_string().as_bytes())
+        .map_err(|_| inside())
+}
+
+/// `GET`, `PUT`, `DELETE` of one registration.
+pub async fn manage(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let client = match owned(&issuer, &parts.headers, &id) {
+        Ok(client) => client,
+        Err(response) => return *response,
+    };
+    match parts.method {
+        Method::GET => issuer
+            .answers
+            .json(200, &shown(&issuer, &client, false), Caching::Never),
+        Method::DELETE => {
+            issuer.clients.remove(&client.id);
+            issuer
+                .tokens
+                .revoke_where(|holder| holder.client == client.id);
+            issuer.actor.state(
+                "issuer.client",
+                &client.id,
+                "registered",
+                "deleted",
+                "by its registration token",
+            );
+            issuer.answers.bare(204, Caching::Never)
+        }
+        Method::PUT => {
+            let Ok(body) = read_limited(body, LIMIT).await else {
+                return issuer.refuse(&Refusal::empty(413), Caching::Never);
+            };
+            match update(&issuer, &client, &body) {
+                Ok(client) => {
+                    issuer
+                        .answers
+                        .json(200, &shown(&issuer, &client, false), Caching::Never)
+                }
+                Err(fault) => refuse(&issuer, &fault),
+            }
+        }
+        _ => issuer.refuse(&Refusal::method("GET, PUT, DELETE"), Caching::Never),
+    }
+}
+
+fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fault> {
+    let wish = parse(issuer, body)?;
+    let fresh: Vec<String> = wish
+        .grants
+        .iter()
+        .filter(|g| !old.may(g))
+        .cloned()
+        .collect();
+    allowed_grants(
+        issuer,
+        &Wish {
+            grants: fresh,
+            ..wish.clone()
+        },
+        None,
+    )?;
+    let mut client = build(issuer, &old.id, &wish);
+    client.secret = old
+        .secret
+        .clone()
+        .or(client.secret)
+        .filter(|_| client.method != AuthMethod::None);
+    client.created_at = old.created_at;
+    client
+        .registration_token
+        .clone_from(&old.registration_token);
+    issuer.actor.state(
+        "issuer.client",
+        &old.id,
+        "registered",
+        "changed",
+        "by its registration token",
+    );
+    Ok(issuer.clients.put(client))
+}
+
+/// The client that a registration token manages. The answers in the error are IAM's.
+fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, Box<Response>> {
+    let value = header(headers, &AUTHORIZATION);
+    let Some(token) = value
+        .and_then(|v| v.split_once(' '))
+        .filter(|(s, _)| s.eq_ignore_ascii_case("Bearer"))
+    else {
+        if issuer.rules.strict() {
+            return Err(Box::new(issuer.refuse(
+                &Refusal::bad_bearer("There is no registration token."),
+                Caching::Never,
+            )));
+        }
+        let text = "Invalid registration access token";
+        return Err(Box::new(refuse(issuer, &Fault::bad("invalid_token", text))));
+    };
+    let token = token.1.trim();
+    let client = issuer
+        .clients
+        .get(id)
+        .filter(|client| client.registration_token.as_deref() == Some(token));
+    client.ok_or_else(|| {
+        let text = if issuer.rules.strict() {
+            "The registration token is not good for this client.".to_owned()
+        } else {
+            format!("Invalid access token: {token}")
+        };
+        Box::new(issuer.refuse(&Refusal::bad_bearer(text), Caching::Never))
+    })
+}
+
+fn refuse(issuer: &Issuer, fault: &Fault) -> Response {
+    if fault.text.is_empty() {
+        return issuer.refuse(&Refusal::empty(fault.status), Caching::Never);
+    }
+    if issuer.rules.today() {
+        return issuer.answers.json(
+            fault.status,
+            &json!({ "error": fault.text }),
+            Caching::Never,
+        );
+    }
+    let refusal = Refusal::new(fault.status, fault.code, fault.text.clone()).dressed(Shape::Plain);
+    issuer.refuse(&refusal, Caching::Never)
+}
+
+/// A client as its owner sees it.
+fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
+    let mut body = Map::new();
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    put("client_id", client.id.to_string().into());
+    if let Some(secret) = &client.secret {
+        put("client_secret", secret.clone().into());
+    }
+    let uri = issuer.url(&format!("{}/{}", path(issuer), client.id));
+    if !issuer.rules.today() {
+        put("client_secret_expires_at", 0.into());
+        put("client_id_issued_at", (client.created_at / 1000).into());
+    }
+    put("client_name", client.name.clone().into());
+    if !client.redirect_uris.is_empty() {
+        put("redirect_uris", json!(client.redirect_uris));
+    }
+    let order = if issuer.has(Quirk::Q06) {
+        crate::order::hashed(client.grants.clone(), 16)
+    } else {
+        client.grants.clone()
+    };
+    put("grant_types", json!(order));
+    put("token_endpoint_auth_method", json!(client.method));
+    if let Some(jwks) = &client.jwks {
+        put("jwks", jwks.clone());
+    }
+    let scope = client.scopes.join(" ");
+    put(
+        "scope",
+        if scope.is_empty() && issuer.rules.today() {
+            Value::Null
+        } else {
+            scope.into()
+        },
+    );
+    if !issuer.rules.strict() {
+        put("reuse_refresh_token", client.reuse.into());
+        put("dynamically_registered", true.into());
+        put("clear_access_tokens_on_refresh", client.clear.into());
+        put("require_auth_time", client.auth_time.into());
+    }
+    if with_token {
+        put(
+            "registration_access_token",
+            client.registration_token.clone().into(),
+        );
+    }
+    put("registration_client_uri", uri.into());
+    if issuer.rules.today() {
+        put("created_at", client.created_at.into());
+        put("active", client.active.into());
+    }
+    Value::Object(body)
+}
+
+/// The registration endpoint's path: it moved between the versions.
+pub fn path(issuer: &Issuer) -> &'static str {
+    if issuer.rules.then() {
+        "register"
+    } else {
+        "iam/api/client-registration"
+    }
+}

@@ -1,0 +1,176 @@
+//! What a registration asks for, checked member by member.
+
+use serde_json::Value;
+
+use super::Fault;
+use crate::config::AuthMethod;
+use crate::issuer::Issuer;
+use crate::store::clients::grants;
+
+/// A registration request.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) name: String,
+    pub(crate) grants: Vec<String>,
+    pub(crate) scope: Option<Vec<String>>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) method: AuthMethod,
+    pub(crate) jwks: Option<Value>,
+}
+
+const KNOWN: [&str; 7] = [
+    grants::AUTHORIZATION_CODE,
+    grants::REFRESH_TOKEN,
+    grants::CLIENT_CREDENTIALS,
+    grants::PASSWORD,
+    grants::TOKEN_EXCHANGE,
+    grants::DEVICE_CODE,
+    "implicit",
+];
+
+/// Reads a request. Unknown members are ignored (RFC 7591 §2).
+pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
+    let strict = issuer.rules.strict();
+    let metadata = |text: &str| Fault::bad("invalid_client_metadata", text);
+    let not_json = || {
+        if strict {
+            metadata("The body is not a JSON object.")
+        } else {
+            Fault::bad("", "")
+        }
+    };
+    let value: Value = serde_json::from_slice(body).map_err(|_| not_json())?;
+    let object = value.as_object().ok_or_else(not_json)?;
+    let list = |name: &str| -> Result<Option<Vec<String>>, Fault> {
+        match object.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(all)) => all
+                .iter()
+                .map(|v| v.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .map(Some)
+                .ok_or_else(not_json),
+            Some(_) => Err(not_json()),
+        }
+    };
+    let name = name(issuer, object.get("client_name"))?;
+    let redirect_uris = list("redirect_uris")?.unwrap_or_default();
+    let mut wanted = list("grant_types")?;
+    if let Some(all) = &mut wanted {
+        if issuer.rules.then() {
+            replace_silently(all);
+        } else if let Some(unknown) = all.iter().find(|g| !KNOWN.contains(&g.as_str())) {
+            return Err(if strict {
+                metadata(&format!("Unknown grant type: {unknown}"))
+            } else {
+                Fault::bad("", "")
+            });
+        }
+        let code = all
+            .iter()
+            .any(|g| g == grants::AUTHORIZATION_CODE || g == "implicit");
+        if code && redirect_uris.is_empty() {
+            let text = "registerClient.request: Authorization code requires a valid redirect uri";
+            let text = if strict {
+                "The authorization code grant needs a redirect URI."
+            } else {
+                text
+            };
+            return Err(Fault::bad("invalid_redirect_uri", text));
+        }
+    }
+    for uri in &redirect_uris {
+        check_uri(issuer, uri)?;
+    }
+    Ok(Wish {
+        name,
+        grants: wanted.unwrap_or_else(|| vec![grants::AUTHORIZATION_CODE.to_owned()]),
+        scope: scope(issuer, object.get("scope"))?,
+        redirect_uris,
+        method: method(object.get("token_endpoint_auth_method")).ok_or_else(not_json)?,
+        jwks: object.get("jwks").filter(|v| v.is_object()).cloned(),
+    })
+}
+
+/// June 2021: grants that one may not have are replaced, with no word about it.
+fn replace_silently(all: &mut Vec<String>) {
+    let free = [
+        grants::AUTHORIZATION_CODE,
+        grants::REFRESH_TOKEN,
+        grants::CLIENT_CREDENTIALS,
+        grants::DEVICE_CODE,
+        "implicit",
+    ];
+    all.retain(|g| free.contains(&g.as_str()));
+    if all.is_empty() {
+        *all = vec![
+            grants::AUTHORIZATION_CODE.into(),
+            grants::REFRESH_TOKEN.into(),
+        ];
+    }
+}
+
+fn name(issuer: &Issuer, value: Option<&Value>) -> Result<String, Fault> {
+    let name = value.and_then(Value::as_str).unwrap_or_default();
+    if !issuer.rules.today() {
+        return Ok(if name.is_empty() {
+            "unnamed".into()
+        } else {
+            name.chars().take(256).collect()
+        });
+    }
+    if name.trim().is_empty() {
+        return Err(Fault::bad(
+            "",
+            "registerClient.request.clientName: should not be blank",
+        ));
+    }
+    if !(4..=256).contains(&name.chars().count()) {
+        let text = "registerClient.request.clientName: Invalid length: must be between 4 and 256 characters";
+        return Err(Fault::bad("", text));
+    }
+    Ok(name.to_owned())
+}
+
+fn scope(issuer: &Issuer, value: Option<&Value>) -> Result<Option<Vec<String>>, Fault> {
+    let Some(text) = value.and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    if text.is_empty() && issuer.rules.today() {
+        let item = "registerClient.request.scope[].<iterable element>";
+        let text = format!(
+            "{item}: string size must be between 1 and 2048, {item}: must not include blank strings"
+        );
+        return Err(Fault::bad("", text));
+    }
+    let items: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    if items.len() > 512 {
+        return Err(Fault::bad(
+            "invalid_client_metadata",
+            "too many scopes: at most 512",
+        ));
+    }
+    Ok((!items.is_empty()).then_some(items))
+}
+
+fn method(value: Option<&Value>) -> Option<AuthMethod> {
+    match value {
+        None | Some(Value::Null) => Some(AuthMethod::ClientSecretBasic),
+        Some(value) => serde_json::from_value(value.clone()).ok(),
+    }
+}
+
+fn check_uri(issuer: &Issuer, uri: &str) -> Result<(), Fault> {
+    if url::Url::parse(uri).is_ok() && !uri.contains(['#', ' ']) {
+        return Ok(());
+    }
+    let text = if issuer.rules.today() {
+        let at = uri.find(' ').unwrap_or(0);
+        format!(
+            "registerClient.request.redirectUris[].<iterable element>: Invalid redirect URI: Illegal character in path at index {at}: {uri}"
+        )
+    } else {
+        "A redirect URI must be absolute and have no fragment.".into()
+    };
+    Err(Fault::bad("invalid_redirect_uri", text))
+}
