@@ -124,7 +124,8 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+        // As many members as a token's payload usually has.
+        let mut map = Map::with_capacity(12);
         while let Some(name) = access.next_key::<String>()? {
             match map.entry(name) {
                 Entry::Vacant(place) => {

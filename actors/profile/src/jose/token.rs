@@ -85,11 +85,13 @@ impl Token {
     /// Takes a token apart. An empty signature is let through with the algorithm `none` alone, so that
     /// the refusal can name the real fault.
     pub fn parse(text: &str) -> Result<Self, TokenFault> {
+        // The decoder sees a wrong character anyway: only a bad token is searched for the place.
+        Self::take_apart(text).map_err(|fault| wrong_character(text).unwrap_or(fault))
+    }
+
+    fn take_apart(text: &str) -> Result<Self, TokenFault> {
         if text.is_empty() {
             return Err(TokenFault::Empty);
-        }
-        if !text.bytes().all(is_token_byte) {
-            return Err(wrong_character(text));
         }
         let mut parts = text.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
@@ -173,13 +175,12 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-fn wrong_character(text: &str) -> TokenFault {
+fn wrong_character(text: &str) -> Option<TokenFault> {
     let wrong = |c: char| !c.is_ascii() || !is_token_byte(c as u8);
-    match text.char_indices().find(|&(_, c)| wrong(c)) {
-        Some((at, ' ' | '\t' | '\r' | '\n')) => TokenFault::WhiteSpace(at),
-        Some((at, c)) => TokenFault::Character(at, c),
-        None => TokenFault::Empty,
-    }
+    Some(match text.char_indices().find(|&(_, c)| wrong(c))? {
+        (at, ' ' | '\t' | '\r' | '\n') => TokenFault::WhiteSpace(at),
+        (at, c) => TokenFault::Character(at, c),
+    })
 }
 
 fn object(part: Part, text: &str) -> Result<Map<String, Value>, TokenFault> {
