@@ -3,6 +3,7 @@
 //! Pure cores decide and say why ([`scopes`], [`policies`], [`exchange`], [`groups`], [`audience`], [`order`],
 //! [`claims`]); [`store`] keeps; [`grant`] and [`issue`] make tokens; [`endpoint`] speaks HTTP; [`routes`] is the table.
 
+pub mod admin;
 pub mod answer;
 pub mod audience;
 pub mod auth;
@@ -26,6 +27,7 @@ pub mod scopes;
 mod start;
 pub mod store;
 
+pub use admin::admin_router;
 pub use config::Config;
 pub use issuer::Issuer;
 pub use start::{Started, build, client_secrets, key_directory, start};

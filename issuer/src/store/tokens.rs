@@ -159,6 +159,16 @@ impl Tokens {
         shard(&self.access, digest).remove(&digest)
     }
 
+    /// Removes the access token of that id; looks through all of them.
+    pub fn revoke_access_by_jti(&self, jti: u128) -> bool {
+        self.access.iter().any(|shard| {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = shard.len();
+            shard.retain(|_, record| record.jti != jti);
+            shard.len() < before
+        })
+    }
+
     /// Removes the access token of that digest.
     pub fn revoke_access_digest(&self, digest: u128) -> bool {
         shard(&self.access, digest).remove(&digest).is_some()
