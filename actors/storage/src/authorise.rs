@@ -113,7 +113,9 @@ impl Door {
         path: &CleanPath,
     ) -> Result<Pass, Answer> {
         let copying = call.parts.method.as_str() == "COPY";
-        let verdict = match credential(&call.parts.headers, call.parts.uri.query(), self.dialect) {
+        let brought = credential(&call.parts.headers, call.parts.uri.query(), self.dialect);
+        let unreadable = matches!(&brought, Ok(Credential::Bearer(text)) if !is_token_text(text));
+        let verdict = match brought {
             Ok(Credential::None) => self.judge(None, doing, path).await,
             Ok(Credential::Bearer(text)) => self.judge(Some(&text), doing, path).await,
             Err(refusal) => Verdict::refuse(
@@ -128,7 +130,7 @@ impl Door {
         verdict
             .authorise()
             .map(|authorised| Pass { authorised })
-            .map_err(|refusal| self.refused(&refusal, bearer, copying))
+            .map_err(|refusal| self.refused(&refusal, bearer, unreadable, copying))
     }
 
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
@@ -241,7 +243,7 @@ impl Door {
         }
     }
 
-    fn refused(&self, refusal: &Refusal, bearer: bool, copying: bool) -> Answer {
+    fn refused(&self, refusal: &Refusal, bearer: bool, unreadable: bool, copying: bool) -> Answer {
         let habits = &self.dialect.refusals;
         let bad_token = refusal.status == 401 && (bearer || refusal.error.is_some());
         let status = match refusal.status {
@@ -253,13 +255,20 @@ impl Door {
             other => other,
         };
         let mut answer = answer::text(status, &refusal.description);
+        if habits.challenge == Challenge::BadToken && unreadable {
+            answer.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(UNREADABLE),
+            );
+            return answer;
+        }
         let challenge = match habits.challenge {
             Challenge::Always => true,
             Challenge::BadToken => {
                 bad_token
                     && !matches!(
                         refusal.diagnosis,
-                        Diagnosis::IssUnknown | Diagnosis::Malformed
+                        Diagnosis::IssUnknown | Diagnosis::MissingIss | Diagnosis::Malformed
                     )
             }
             Challenge::Never => false,
@@ -277,6 +286,18 @@ impl Door {
         }
         answer
     }
+}
+
+/// StoRM's challenge for a text that cannot be a token at all (storage page §3.3).
+const UNREADABLE: &str = "Bearer error=\"invalid_token\", error_description=\"Bearer token is malformed\", \
+                          error_uri=\"https://tools.ietf.org/html/rfc6750#section-3.1\"";
+
+/// The characters of RFC 6750 §2.1.
+fn is_token_text(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
 fn by_macaroon(
@@ -370,9 +391,14 @@ fn credential(
         }
         let text = first.to_str().unwrap_or_default().trim();
         return Ok(match text.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Credential::Bearer(token.trim().to_owned())
-            }
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Credential::Bearer(
+                if dialect.name == DialectName::Storm {
+                    token
+                } else {
+                    token.trim()
+                }
+                .to_owned(),
+            ),
             None if text.eq_ignore_ascii_case("bearer") => Credential::Bearer(String::new()),
             _ => Credential::None,
         });

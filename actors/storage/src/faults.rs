@@ -461,7 +461,11 @@ impl http_body::Body for Spoiled {
                 // What was sent so far must have left before the connection breaks.
                 self.flushed = true;
                 self.rest = Some(Box::pin(async {
-                    carnet_stage::Clock::within_real(Duration::from_millis(20), std::future::pending::<()>()).await;
+                    carnet_stage::Clock::within_real(
+                        Duration::from_millis(20),
+                        std::future::pending::<()>(),
+                    )
+                    .await;
                 }));
                 return self.poll_frame(cx);
             }

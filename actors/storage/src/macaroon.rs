@@ -128,7 +128,7 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
     let kind = call.header("content-type").unwrap_or_default();
     let Some(macaroons) = element.macaroons.clone() else {
-        return answer::text(405, "POST is not supported here");
+        return answer::text(element.dialect.methods.post, "POST is not supported here");
     };
     if !kind.starts_with("application/macaroon-request") {
         return answer::text(415, "accept: application/macaroon-request");

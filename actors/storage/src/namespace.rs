@@ -465,6 +465,7 @@ mod tests {
             dot_segment: Oddity::Resolve,
             parent_segment: 400,
             encoded_slash: Oddity::Refuse(400),
+            refused: &[],
         };
         CleanPath::parse(text, rules).unwrap()
     }

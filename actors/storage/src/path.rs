@@ -40,6 +40,8 @@ pub struct PathRules {
     pub parent_segment: u16,
     /// `%2F`
     pub encoded_slash: Oddity,
+    /// What may not stand in a path as sent, answered with 400.
+    pub refused: &'static [&'static str],
 }
 
 /// A path that can be looked up: absolute, decoded, no empty, `.` or `..` segment, no control character.
@@ -84,6 +86,10 @@ impl CleanPath {
             if let Oddity::Refuse(status) = rules.encoded_slash {
                 return fault(status, "encoded slash in path");
             }
+        }
+        let lower = raw.to_ascii_lowercase();
+        if let Some(refused) = rules.refused.iter().find(|text| lower.contains(**text)) {
+            return fault(400, &format!("{refused} in path"));
         }
         if has_bad_escape(raw) {
             return fault(400, "malformed percent escape in path");
@@ -213,6 +219,7 @@ mod tests {
         dot_segment: Oddity::Resolve,
         parent_segment: 400,
         encoded_slash: Oddity::Refuse(400),
+        refused: &[],
     };
 
     #[test]

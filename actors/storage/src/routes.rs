@@ -69,7 +69,16 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
             200
         });
     }
-    let path = match CleanPath::parse(&raw, element.dialect.paths) {
+    let methods = &element.dialect.methods;
+    if head_length(&parts) > methods.max_head {
+        let mut refused = answer::text(431, "the head of the request is too long");
+        refused
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return refused;
+    }
+    let raw = aliased(&raw, methods.aliases);
+    let path = match CleanPath::parse(raw, element.dialect.paths) {
         Ok(path) => path,
         Err(fault) => return answer::text(fault.status, &fault.why),
     };
@@ -81,7 +90,7 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     let methods = &call.element.dialect.methods;
     match call.parts.method.as_str() {
         "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2
-        "PUT" => upload(call, body).await,    // RFC 9110 §9.3.4
+        "PUT" => upload(call, body).await,         // RFC 9110 §9.3.4
         "DELETE" => delete::answer(call).await,    // RFC 4918 §9.6
         "OPTIONS" => options::answer(call).await,  // RFC 4918 §10.1
         "MKCOL" => mkcol::answer(call, body).await, // RFC 4918 §9.3
@@ -91,8 +100,32 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         "COPY" => tpc::answer(call).await,         // storage page §2
         "POST" => macaroon::answer(call, body).await, // storage page §3.7
         "LOCK" | "UNLOCK" => answer::text(methods.lock, "no locks here"),
+        "PATCH" => answer::text(methods.patch, "no partial changes here"),
         _ => answer::text(methods.unknown, "no such method here"),
     }
+}
+
+/// Bytes of a request's head, as far as they can be counted here.
+fn head_length(parts: &http::request::Parts) -> usize {
+    let fields: usize = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    fields
+        + parts.method.as_str().len()
+        + parts.uri.path().len()
+        + parts.uri.query().map_or(0, str::len)
+        + 12
+}
+
+/// A path without the prefix under which the same tree is found too (storage page §9.2).
+pub(crate) fn aliased<'p>(raw: &'p str, aliases: &[&str]) -> &'p str {
+    let below = |alias: &&str| {
+        raw.strip_prefix(*alias)
+            .filter(|rest| rest.starts_with('/'))
+    };
+    aliases.iter().find_map(below).unwrap_or(raw)
 }
 
 /// A client that sends without waiting for a 100 sees the refusal only once it has sent its body: up to

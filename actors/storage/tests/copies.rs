@@ -17,15 +17,31 @@ async fn world(se1: &str, se2: &str) -> TestStage {
 
 async fn digest(test: &TestStage, url: &str) -> (u16, String, String) {
     let token = test.token("storage.read:/");
-    let found = test.ask("HEAD", url, &token, &[("want-digest", "adler32")], "").await;
-    (found.status, found.header("content-length").to_owned(), found.header("digest").to_owned())
+    let found = test
+        .ask("HEAD", url, &token, &[("want-digest", "adler32")], "")
+        .await;
+    (
+        found.status,
+        found.header("content-length").to_owned(),
+        found.header("digest").to_owned(),
+    )
 }
 
 async fn pull(test: &TestStage, more: &[(&str, &str)]) -> Answer {
     let bearer = format!("Bearer {}", test.token("storage.read:/"));
-    let mut headers = vec![("source", SOURCE), ("transferheaderauthorization", &*bearer)];
+    let mut headers = vec![
+        ("source", SOURCE),
+        ("transferheaderauthorization", &*bearer),
+    ];
     headers.extend_from_slice(more);
-    test.ask("COPY", TARGET, &test.token("storage.modify:/"), &headers, "").await
+    test.ask(
+        "COPY",
+        TARGET,
+        &test.token("storage.modify:/"),
+        &headers,
+        "",
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,14 +53,30 @@ async fn a_pull_brings_the_file_with_markers_and_a_last_line() {
     let report = answer.text();
     assert!(report.starts_with("Perf Marker\nTimestamp: "), "{report}");
     assert!(report.contains("Stripe Bytes Transferred: 0\n"), "{report}");
-    assert!(report.contains("Stripe Bytes Transferred: 8388608\n"), "{report}");
-    assert!(report.contains("RemoteConnections: tcp:127.0.0.1:"), "{report}");
+    assert!(
+        report.contains("Stripe Bytes Transferred: 8388608\n"),
+        "{report}"
+    );
+    assert!(
+        report.contains("RemoteConnections: tcp:127.0.0.1:"),
+        "{report}"
+    );
     assert!(report.ends_with("End\nsuccess: Created\n"), "{report}");
     assert_eq!(digest(&test, SOURCE).await, digest(&test, TARGET).await);
-    assert_eq!(test.states("se2", "/example/file"), ["absent>being written", "being written>available"]);
-    let read = test.ask("GET", TARGET, &test.token("storage.read:/"), &[], "").await;
+    assert_eq!(
+        test.states("se2", "/example/file"),
+        ["absent>being written", "being written>available"]
+    );
+    let read = test
+        .ask("GET", TARGET, &test.token("storage.read:/"), &[], "")
+        .await;
     assert_eq!(read.body.len(), 8 << 20);
-    assert_eq!(read.body, test.ask("GET", SOURCE, &test.token("storage.read:/"), &[], "").await.body);
+    assert_eq!(
+        read.body,
+        test.ask("GET", SOURCE, &test.token("storage.read:/"), &[], "")
+            .await
+            .body
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,16 +87,34 @@ async fn sizes_and_ways() {
     let bearer = format!("Bearer {}", test.token("storage.read:/ storage.modify:/"));
     let token = test.token("storage.read:/ storage.modify:/");
     for index in 0..7 {
-        let (from, pulled, pushed) =
-            (format!("https://se1.example/f/{index}"), format!("https://se2.example/l/{index}"), format!("https://se2.example/s/{index}"));
+        let (from, pulled, pushed) = (
+            format!("https://se1.example/f/{index}"),
+            format!("https://se2.example/l/{index}"),
+            format!("https://se2.example/s/{index}"),
+        );
         for streams in ["0", "4"] {
-            let more = [("source", &*from), ("transferheaderauthorization", &*bearer), ("x-number-of-streams", streams)];
+            let more = [
+                ("source", &*from),
+                ("transferheaderauthorization", &*bearer),
+                ("x-number-of-streams", streams),
+            ];
             let answer = test.ask("COPY", &pulled, &token, &more, "").await;
-            assert!(answer.text().ends_with("success: Created\n"), "pull {index}: {}", answer.text());
+            assert!(
+                answer.text().ends_with("success: Created\n"),
+                "pull {index}: {}",
+                answer.text()
+            );
         }
-        let more = [("destination", &*pushed), ("transferheaderauthorization", &*bearer)];
+        let more = [
+            ("destination", &*pushed),
+            ("transferheaderauthorization", &*bearer),
+        ];
         let answer = test.ask("COPY", &from, &token, &more, "").await;
-        assert!(answer.text().ends_with("success: Created\n"), "push {index}: {}", answer.text());
+        assert!(
+            answer.text().ends_with("success: Created\n"),
+            "push {index}: {}",
+            answer.text()
+        );
         let original = digest(&test, &from).await;
         assert_eq!(digest(&test, &pulled).await, original, "pull {index}");
         assert_eq!(digest(&test, &pushed).await, original, "push {index}");
@@ -77,28 +127,86 @@ async fn sizes_and_ways() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_transfer_header_the_copy_is_accepted_and_fails_and_nothing_is_left() {
     let test = world("files = { \"/example/file\" = \"1 MiB\" }", "").await;
-    let answer = test.ask("COPY", TARGET, &test.token("storage.create:/"), &[("source", SOURCE)], "").await;
+    let answer = test
+        .ask(
+            "COPY",
+            TARGET,
+            &test.token("storage.create:/"),
+            &[("source", SOURCE)],
+            "",
+        )
+        .await;
     assert_eq!(answer.status, 202);
-    assert!(answer.text().ends_with("failure: rejected HEAD: 401 Unauthorized\n"), "{}", answer.text());
+    assert!(
+        answer
+            .text()
+            .ends_with("failure: rejected HEAD: 401 Unauthorized\n"),
+        "{}",
+        answer.text()
+    );
     assert_eq!(digest(&test, TARGET).await.0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_known_before_is_a_status() {
-    let test = world("files = { \"/example/file\" = \"1 MiB\" }", "files = { \"/there\" = \"1\" }\nquota = \"2 MiB\"").await;
+    let test = world(
+        "files = { \"/example/file\" = \"1 MiB\" }",
+        "files = { \"/there\" = \"1\" }\nquota = \"2 MiB\"",
+    )
+    .await;
     let bearer = format!("Bearer {}", test.token("storage.read:/"));
     let auth = ("transferheaderauthorization", &*bearer);
     let there = "https://se2.example/there";
     for (what, scope, url, headers, status) in [
         ("no token", "", TARGET, vec![("source", SOURCE), auth], 401),
-        ("read only", "storage.read:/", TARGET, vec![("source", SOURCE), auth], 403),
-        ("create over a file", "storage.create:/", there, vec![("source", SOURCE), auth], 403),
-        ("overwrite false", "storage.modify:/", there, vec![("source", SOURCE), auth, ("overwrite", "F")], 412),
-        ("own file", "storage.modify:/", there, vec![("source", there), auth], 403),
-        ("credential", "storage.modify:/", TARGET, vec![("source", SOURCE), auth, ("credential", "gridsite")], 400),
-        ("push of nothing", "storage.read:/", "https://se1.example/none", vec![("destination", TARGET), auth], 404),
+        (
+            "read only",
+            "storage.read:/",
+            TARGET,
+            vec![("source", SOURCE), auth],
+            403,
+        ),
+        (
+            "create over a file",
+            "storage.create:/",
+            there,
+            vec![("source", SOURCE), auth],
+            403,
+        ),
+        (
+            "overwrite false",
+            "storage.modify:/",
+            there,
+            vec![("source", SOURCE), auth, ("overwrite", "F")],
+            412,
+        ),
+        (
+            "own file",
+            "storage.modify:/",
+            there,
+            vec![("source", there), auth],
+            403,
+        ),
+        (
+            "credential",
+            "storage.modify:/",
+            TARGET,
+            vec![("source", SOURCE), auth, ("credential", "gridsite")],
+            400,
+        ),
+        (
+            "push of nothing",
+            "storage.read:/",
+            "https://se1.example/none",
+            vec![("destination", TARGET), auth],
+            404,
+        ),
     ] {
-        let token = if scope.is_empty() { String::new() } else { test.token(scope) };
+        let token = if scope.is_empty() {
+            String::new()
+        } else {
+            test.token(scope)
+        };
         let answer = test.ask("COPY", url, &token, &headers, "").await;
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
     }
@@ -106,21 +214,52 @@ async fn what_is_known_before_is_a_status() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_keep_the_code_and_leave_the_old_file() {
-    let test = world("files = { \"/example/file\" = { size = \"1 MiB\", adler32 = \"00000bad\" } }", "files = { \"/there\" = { text = \"old\" } }").await;
+    let test = world(
+        "files = { \"/example/file\" = { size = \"1 MiB\", adler32 = \"00000bad\" } }",
+        "files = { \"/there\" = { text = \"old\" } }",
+    )
+    .await;
     let bearer = format!("Bearer {}", test.token("storage.read:/"));
     let there = "https://se2.example/there";
     for (source, wanted) in [
-        (SOURCE, "failure: checksum mismatch: adler32 remote=00000bad local="),
-        ("https://se1.example/none", "failure: rejected HEAD: 404 Not Found\n"),
-        ("https://nowhere.invalid/f", "failure: could not connect to nowhere.invalid"),
+        (
+            SOURCE,
+            "failure: checksum mismatch: adler32 remote=00000bad local=",
+        ),
+        (
+            "https://se1.example/none",
+            "failure: rejected HEAD: 404 Not Found\n",
+        ),
+        (
+            "https://nowhere.invalid/f",
+            "failure: could not connect to nowhere.invalid",
+        ),
         ("http://se1.example/example/file", "failure: "),
     ] {
-        let more = [("source", source), ("transferheaderauthorization", &*bearer)];
-        let answer = test.ask("COPY", there, &test.token("storage.modify:/"), &more, "").await;
+        let more = [
+            ("source", source),
+            ("transferheaderauthorization", &*bearer),
+        ];
+        let answer = test
+            .ask("COPY", there, &test.token("storage.modify:/"), &more, "")
+            .await;
         assert_eq!(answer.status, 202, "{source}");
-        assert!(answer.text().contains(wanted), "{source}: {}", answer.text());
-        assert_eq!(answer.text().lines().filter(|line| line.starts_with("failure:")).count(), 1);
-        let old = test.ask("GET", there, &test.token("storage.read:/"), &[], "").await;
+        assert!(
+            answer.text().contains(wanted),
+            "{source}: {}",
+            answer.text()
+        );
+        assert_eq!(
+            answer
+                .text()
+                .lines()
+                .filter(|line| line.starts_with("failure:"))
+                .count(),
+            1
+        );
+        let old = test
+            .ask("GET", there, &test.token("storage.read:/"), &[], "")
+            .await;
         assert_eq!(old.text(), "old");
     }
 }
@@ -129,12 +268,19 @@ async fn failures_keep_the_code_and_leave_the_old_file() {
 async fn credentials_do_not_follow_to_another_host() {
     let test = world("", "").await;
     let moved = Router::new().fallback(any(|| async {
-        Response::builder().status(307).header("location", "https://pool.example/data").body(Body::empty()).unwrap()
+        Response::builder()
+            .status(307)
+            .header("location", "https://pool.example/data")
+            .body(Body::empty())
+            .unwrap()
     }));
     let pool = Router::new().fallback(any(|request: axum::extract::Request| async move {
         let seen = request.headers();
         let clean = !seen.contains_key("authorization") && seen.contains_key("x-flow");
-        Response::builder().status(if clean { 200 } else { 400 }).body(Body::from("123456789")).unwrap()
+        Response::builder()
+            .status(if clean { 200 } else { 400 })
+            .body(Body::from("123456789"))
+            .unwrap()
     }));
     test.serve_routes("door", moved).await;
     test.serve_routes("pool", pool).await;
@@ -143,8 +289,14 @@ async fn credentials_do_not_follow_to_another_host() {
         ("transferheaderauthorization", "Bearer secret"),
         ("transferheaderx-flow", "1"),
     ];
-    let answer = test.ask("COPY", TARGET, &test.token("storage.create:/"), &more, "").await;
-    assert!(answer.text().ends_with("success: Created\n"), "{}", answer.text());
+    let answer = test
+        .ask("COPY", TARGET, &test.token("storage.create:/"), &more, "")
+        .await;
+    assert!(
+        answer.text().ends_with("success: Created\n"),
+        "{}",
+        answer.text()
+    );
     assert_eq!(digest(&test, TARGET).await.2, "adler32=091e01de");
 }
 
@@ -153,11 +305,32 @@ async fn a_short_body_is_never_a_file() {
     let test = world("", "").await;
     let cut = Router::new().fallback(any(|request: axum::extract::Request| async move {
         let head = request.method() == http::Method::HEAD;
-        let answer = Response::builder().header("content-length", if head { "100000" } else { "9" });
-        answer.body(if head { Body::empty() } else { Body::from("123456789") }).unwrap()
+        let answer =
+            Response::builder().header("content-length", if head { "100000" } else { "9" });
+        answer
+            .body(if head {
+                Body::empty()
+            } else {
+                Body::from("123456789")
+            })
+            .unwrap()
     }));
     test.serve_routes("short", cut).await;
-    let answer = test.ask("COPY", TARGET, &test.token("storage.create:/"), &[("source", "https://short.example/f")], "").await;
-    assert!(answer.text().contains("failure: the source has 9 bytes now, it had 100000"), "{}", answer.text());
+    let answer = test
+        .ask(
+            "COPY",
+            TARGET,
+            &test.token("storage.create:/"),
+            &[("source", "https://short.example/f")],
+            "",
+        )
+        .await;
+    assert!(
+        answer
+            .text()
+            .contains("failure: the source has 9 bytes now, it had 100000"),
+        "{}",
+        answer.text()
+    );
     assert_eq!(digest(&test, TARGET).await.0, 404);
 }

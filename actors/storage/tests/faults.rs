@@ -11,19 +11,39 @@ const TARGET: &str = "https://se2.example/example/file";
 
 async fn world(se2: &str) -> (TestStage, Actor, Actor) {
     let test = TestStage::new(&[]).await;
-    let se1 = test.serve("se1", config("files = { \"/example/file\" = \"4 MiB\" }")).await;
+    let se1 = test
+        .serve("se1", config("files = { \"/example/file\" = \"4 MiB\" }"))
+        .await;
     let se2 = test.serve("se2", config(se2)).await;
     (test, se1, se2)
 }
 
 fn fault(place: FaultPlace, method: &str, effect: Effect) -> Fault {
-    Fault { name: "test".into(), place, method: Some(method.into()), path: None, times: None, effect }
+    Fault {
+        name: "test".into(),
+        place,
+        method: Some(method.into()),
+        path: None,
+        times: None,
+        effect,
+    }
 }
 
 async fn copy(test: &TestStage) -> (u16, String) {
     let bearer = format!("Bearer {}", test.token("storage.read:/"));
-    let headers = [("source", "https://se1.example/example/file"), ("transferheaderauthorization", &*bearer)];
-    let answer = test.ask("COPY", TARGET, &test.token("storage.create:/"), &headers, "").await;
+    let headers = [
+        ("source", "https://se1.example/example/file"),
+        ("transferheaderauthorization", &*bearer),
+    ];
+    let answer = test
+        .ask(
+            "COPY",
+            TARGET,
+            &test.token("storage.create:/"),
+            &headers,
+            "",
+        )
+        .await;
     (answer.status, answer.text())
 }
 
@@ -32,35 +52,109 @@ async fn the_source_misbehaves_and_nothing_false_is_kept() {
     let (test, se1, se2) = world("copies = { stall_seconds = 1 }").await;
     let named = |name: &str| Effect::Named(name.into());
     for (number, method, effect, wanted) in [
-        ("F1 stall", "GET", Effect::StallAfter(100_000), "failure: timeout on GET"),
-        ("F3 cut", "GET", Effect::CutAfter(100_000), "failure: the source broke off after"),
-        ("F4 flipped byte", "GET", Effect::FlipByte(3_000_000), "failure: checksum mismatch: adler32"),
-        ("F5 wrong digest", "GET", named("wrong-digest"), "failure: checksum mismatch"),
-        ("F5 upper case", "GET", named("upper-digest"), "success: Created"),
+        (
+            "F1 stall",
+            "GET",
+            Effect::StallAfter(100_000),
+            "failure: timeout on GET",
+        ),
+        (
+            "F3 cut",
+            "GET",
+            Effect::CutAfter(100_000),
+            "failure: the source broke off after",
+        ),
+        (
+            "F4 flipped byte",
+            "GET",
+            Effect::FlipByte(3_000_000),
+            "failure: checksum mismatch: adler32",
+        ),
+        (
+            "F5 wrong digest",
+            "GET",
+            named("wrong-digest"),
+            "failure: checksum mismatch",
+        ),
+        (
+            "F5 upper case",
+            "GET",
+            named("upper-digest"),
+            "success: Created",
+        ),
         ("F5 short", "GET", named("short-digest"), "success: Created"),
-        ("F5 base64", "GET", named("base64-digest"), "success: Created"),
+        (
+            "F5 base64",
+            "GET",
+            named("base64-digest"),
+            "success: Created",
+        ),
         ("F5 none", "GET", named("no-digest"), "success: Created"),
-        ("F6 expired", "GET", named("expired-token"), "failure: rejected GET: 401 Unauthorized"),
-        ("F8 503", "HEAD", Effect::Status(503), "failure: rejected HEAD: 503 Service Unavailable"),
-        ("F8 507", "GET", Effect::Status(507), "failure: rejected GET: 507 Insufficient Storage"),
-        ("F9 come back", "GET", named("come-back"), "failure: rejected GET: 202 Accepted"),
-        ("F10 loop", "GET", named("redirect-loop"), "failure: GET: more than 10 redirects"),
-        ("F10 downgrade", "GET", named("redirect-plain"), "failure: redirect from https to http refused"),
+        (
+            "F6 expired",
+            "GET",
+            named("expired-token"),
+            "failure: rejected GET: 401 Unauthorized",
+        ),
+        (
+            "F8 503",
+            "HEAD",
+            Effect::Status(503),
+            "failure: rejected HEAD: 503 Service Unavailable",
+        ),
+        (
+            "F8 507",
+            "GET",
+            Effect::Status(507),
+            "failure: rejected GET: 507 Insufficient Storage",
+        ),
+        (
+            "F9 come back",
+            "GET",
+            named("come-back"),
+            "failure: rejected GET: 202 Accepted",
+        ),
+        (
+            "F10 loop",
+            "GET",
+            named("redirect-loop"),
+            "failure: GET: more than 10 redirects",
+        ),
+        (
+            "F10 downgrade",
+            "GET",
+            named("redirect-plain"),
+            "failure: redirect from https to http refused",
+        ),
         ("F12 reset", "GET", Effect::Drop, "failure: "),
     ] {
-        se1.faults().install(fault(FaultPlace::Handler, method, effect));
+        se1.faults()
+            .install(fault(FaultPlace::Handler, method, effect));
         let (status, text) = copy(&test).await;
         assert!(se1.faults().remove("test"));
         assert_eq!(status, 202, "{number}");
         assert!(text.contains(wanted), "{number}: {text}");
         let token = test.token("storage.read:/ storage.modify:/");
         let there = test.ask("HEAD", TARGET, &token, &[], "").await.status;
-        assert_eq!(there, if wanted.starts_with("success") { 200 } else { 404 }, "{number}");
+        assert_eq!(
+            there,
+            if wanted.starts_with("success") {
+                200
+            } else {
+                404
+            },
+            "{number}"
+        );
         test.ask("DELETE", TARGET, &token, &[], "").await;
     }
-    se2.faults().install(fault(FaultPlace::Outgoing, "GET", Effect::FlipByte(5)));
+    se2.faults()
+        .install(fault(FaultPlace::Outgoing, "GET", Effect::FlipByte(5)));
     assert!(copy(&test).await.1.contains("failure: checksum mismatch"));
-    let told = test.records().iter().filter(|record| matches!(record.event, Event::Fault(_))).count();
+    let told = test
+        .records()
+        .iter()
+        .filter(|record| matches!(record.event, Event::Fault(_)))
+        .count();
     assert!(told >= 16, "{told}");
 }
 
@@ -72,18 +166,35 @@ async fn the_destination_misreports() {
         ("F13", "no-last-line", "Perf Marker", "success"),
         ("F13", "false-success", "success: Created\n", "failure"),
         ("F13", "junk-lines", "Stripe Weather", "failure"),
-        ("F14", "too-many-bytes", "Stripe Bytes Transferred: 8388608", "failure"),
+        (
+            "F14",
+            "too-many-bytes",
+            "Stripe Bytes Transferred: 8388608",
+            "failure",
+        ),
         ("F14", "no-connections", "success", "RemoteConnections"),
         ("F14", "long-line", "tcp:192.0.2.1:1,tcp", "failure"),
     ] {
-        se2.faults().install(fault(FaultPlace::Handler, "COPY", Effect::Named(name.into())));
+        se2.faults().install(fault(
+            FaultPlace::Handler,
+            "COPY",
+            Effect::Named(name.into()),
+        ));
         let (_, text) = copy(&test).await;
         assert!(se2.faults().remove("test"));
-        assert!(text.contains(wanted) && !text.contains(absent), "{number} {name}: {text}");
-        test.ask("DELETE", TARGET, &test.token("storage.modify:/"), &[], "").await;
+        assert!(
+            text.contains(wanted) && !text.contains(absent),
+            "{number} {name}: {text}"
+        );
+        test.ask("DELETE", TARGET, &test.token("storage.modify:/"), &[], "")
+            .await;
     }
-    for (effect, status) in [(Effect::Status(429), 429), (Effect::Named("disk-full".into()), 507)] {
-        se2.faults().install(fault(FaultPlace::Handler, "COPY", effect));
+    for (effect, status) in [
+        (Effect::Status(429), 429),
+        (Effect::Named("disk-full".into()), 507),
+    ] {
+        se2.faults()
+            .install(fault(FaultPlace::Handler, "COPY", effect));
         assert_eq!(copy(&test).await.0, status);
         assert!(se2.faults().remove("test"));
     }
@@ -92,28 +203,65 @@ async fn the_destination_misreports() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_takes_its_copy_with_it() {
     let (test, se1, _) = world("").await;
-    se1.faults().install(fault(FaultPlace::Handler, "GET", Effect::StallAfter(1000)));
+    se1.faults()
+        .install(fault(FaultPlace::Handler, "GET", Effect::StallAfter(1000)));
     let bearer = format!("Bearer {}", test.token("storage.read:/"));
-    let headers = [("source", "https://se1.example/example/file"), ("transferheaderauthorization", &*bearer)];
-    let answer = test.send("COPY", TARGET, &test.token("storage.create:/"), &headers, "").await;
+    let headers = [
+        ("source", "https://se1.example/example/file"),
+        ("transferheaderauthorization", &*bearer),
+    ];
+    let answer = test
+        .send(
+            "COPY",
+            TARGET,
+            &test.token("storage.create:/"),
+            &headers,
+            "",
+        )
+        .await;
     let mut body = answer.into_body();
     assert!(body.frame().await.is_some());
     drop(body);
-    let cancelled = |event: &Event| matches!(event, Event::Note(note) if note.text.contains("went away"));
+    let cancelled =
+        |event: &Event| matches!(event, Event::Note(note) if note.text.contains("went away"));
     while !test.records().iter().any(|record| cancelled(&record.event)) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(test.ask("HEAD", TARGET, &test.token("storage.read:/"), &[], "").await.status, 404);
+    assert_eq!(
+        test.ask("HEAD", TARGET, &test.token("storage.read:/"), &[], "")
+            .await
+            .status,
+        404
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_careful_storage_element_does_not_connect_to_its_own_machine() {
     let (test, ..) = world("copies = { refuse_local = true, refuse_private = true }").await;
     let (status, text) = copy(&test).await;
-    assert_eq!((status, &*text), (403, "connection to local/private addresses is forbidden\n"));
+    assert_eq!(
+        (status, &*text),
+        (403, "connection to local/private addresses is forbidden\n")
+    );
     let headers = [("source", "https://169.254.169.254/latest/meta-data")];
-    assert_eq!(test.ask("COPY", TARGET, &test.token("storage.create:/"), &headers, "").await.status, 403);
+    assert_eq!(
+        test.ask(
+            "COPY",
+            TARGET,
+            &test.token("storage.create:/"),
+            &headers,
+            ""
+        )
+        .await
+        .status,
+        403
+    );
     // Who may not write is not told which addresses exist.
-    assert_eq!(test.ask("COPY", TARGET, &test.token("storage.read:/"), &headers, "").await.status, 403);
+    assert_eq!(
+        test.ask("COPY", TARGET, &test.token("storage.read:/"), &headers, "")
+            .await
+            .status,
+        403
+    );
     assert_eq!(test.ask("COPY", TARGET, "", &headers, "").await.status, 401);
 }

@@ -17,71 +17,210 @@ async fn a_file_comes_from_tape_when_asked() {
     let test = TestStage::with_clock(clock, &[("se1", config(text))]).await;
     let read = test.token("storage.read:/");
     let stager = test.token("storage.stage:/");
-    let found = test.ask("GET", "https://se1.example/.well-known/wlcg-tape-rest-api", "", &[], "").await;
+    let found = test
+        .ask(
+            "GET",
+            "https://se1.example/.well-known/wlcg-tape-rest-api",
+            "",
+            &[],
+            "",
+        )
+        .await;
     let found: Value = serde_json::from_slice(&found.body).unwrap();
-    assert_eq!((&found["sitename"], &found["endpoints"][0]["uri"]), (&json!("se1"), &json!(API)));
-    assert_eq!(test.ask("GET", "https://se1.example/t", &read, &[], "").await.status, 409);
-    let info = test.ask("POST", &format!("{API}/archiveinfo"), &stager, &[], "{\"paths\":[\"/t\",\"//d\",\"/none\"]}").await;
+    assert_eq!(
+        (&found["sitename"], &found["endpoints"][0]["uri"]),
+        (&json!("se1"), &json!(API))
+    );
+    assert_eq!(
+        test.ask("GET", "https://se1.example/t", &read, &[], "")
+            .await
+            .status,
+        409
+    );
+    let info = test
+        .ask(
+            "POST",
+            &format!("{API}/archiveinfo"),
+            &stager,
+            &[],
+            "{\"paths\":[\"/t\",\"//d\",\"/none\"]}",
+        )
+        .await;
     assert_eq!(
         serde_json::from_slice::<Value>(&info.body).unwrap(),
         json!([{ "path": "/t", "locality": "TAPE" }, { "path": "//d", "locality": "DISK" },
                { "path": "/none", "error": "file does not exist" }])
     );
     let ask = "{\"files\":[{\"path\":\"/t\",\"diskLifetime\":\"PT1H\",\"targetedMetadata\":{}},{\"path\":\"/none\"}]}";
-    assert_eq!(test.ask("POST", &format!("{API}/stage"), &read, &[], ask).await.status, 403);
-    let made = test.ask("POST", &format!("{API}/stage"), &stager, &[], ask).await;
+    assert_eq!(
+        test.ask("POST", &format!("{API}/stage"), &read, &[], ask)
+            .await
+            .status,
+        403
+    );
+    let made = test
+        .ask("POST", &format!("{API}/stage"), &stager, &[], ask)
+        .await;
     assert_eq!(made.status, 201);
-    let id = serde_json::from_slice::<Value>(&made.body).unwrap()["requestId"].as_str().unwrap().to_owned();
+    let id = serde_json::from_slice::<Value>(&made.body).unwrap()["requestId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(made.header("location"), format!("{API}/stage/{id}"));
     let state = async || -> Value {
-        let answer = test.ask("GET", &format!("{API}/stage/{id}"), &stager, &[], "").await;
+        let answer = test
+            .ask("GET", &format!("{API}/stage/{id}"), &stager, &[], "")
+            .await;
         serde_json::from_slice(&answer.body).unwrap()
     };
     let files = json!([{ "path": "/t", "onDisk": false }, { "path": "/none", "error": "file does not exist" }]);
     assert_eq!(state().await["files"], files);
-    let foreign = test.ask("POST", &format!("{API}/stage/{id}/cancel"), &stager, &[], "{\"paths\":[\"/d\"]}").await;
+    let foreign = test
+        .ask(
+            "POST",
+            &format!("{API}/stage/{id}/cancel"),
+            &stager,
+            &[],
+            "{\"paths\":[\"/d\"]}",
+        )
+        .await;
     assert_eq!(foreign.status, 400);
     let other = test.mint(json!({ "scope": "storage.stage:/", "sub": "bob" }));
-    assert_eq!(test.ask("GET", &format!("{API}/stage/{id}"), &other, &[], "").await.status, 404);
+    assert_eq!(
+        test.ask("GET", &format!("{API}/stage/{id}"), &other, &[], "")
+            .await
+            .status,
+        404
+    );
     test.stage.clock().advance(Duration::from_secs(601));
     let done = |event: &Event| matches!(event, Event::State(state) if state.entity == "storage.stage" && state.to == "COMPLETED");
     while !test.records().iter().any(|record| done(&record.event)) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(state().await["files"][0], json!({ "path": "/t", "onDisk": true }));
-    assert_eq!(test.ask("GET", "https://se1.example/t", &read, &[], "").await.status, 200);
-    let release = test.ask("POST", &format!("{API}/release/{id}"), &stager, &[], "{\"paths\":[\"/t\"]}").await;
+    assert_eq!(
+        state().await["files"][0],
+        json!({ "path": "/t", "onDisk": true })
+    );
+    assert_eq!(
+        test.ask("GET", "https://se1.example/t", &read, &[], "")
+            .await
+            .status,
+        200
+    );
+    let release = test
+        .ask(
+            "POST",
+            &format!("{API}/release/{id}"),
+            &stager,
+            &[],
+            "{\"paths\":[\"/t\"]}",
+        )
+        .await;
     assert_eq!(release.status, 200);
-    assert_eq!(test.ask("GET", "https://se1.example/t", &read, &[], "").await.status, 409);
-    assert_eq!(test.ask("DELETE", &format!("{API}/stage/{id}"), &stager, &[], "").await.status, 200);
-    assert_eq!(test.ask("GET", &format!("{API}/stage/{id}"), &stager, &[], "").await.status, 404);
+    assert_eq!(
+        test.ask("GET", "https://se1.example/t", &read, &[], "")
+            .await
+            .status,
+        409
+    );
+    assert_eq!(
+        test.ask("DELETE", &format!("{API}/stage/{id}"), &stager, &[], "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        test.ask("GET", &format!("{API}/stage/{id}"), &stager, &[], "")
+            .await
+            .status,
+        404
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_macaroon_opens_what_its_holder_could_open() {
     let clock = Clock::manual("2026-11-24T12:00:00Z".parse().unwrap());
-    let test = TestStage::with_clock(clock, &[("se1", config("macaroons = true\nfiles = { \"/d/f\" = { text = \"f\" } }"))]).await;
+    let test = TestStage::with_clock(
+        clock,
+        &[(
+            "se1",
+            config("macaroons = true\nfiles = { \"/d/f\" = { text = \"f\" } }"),
+        )],
+    )
+    .await;
     let token = test.token("storage.read:/d storage.modify:/d");
     let kind = ("content-type", "application/macaroon-request");
     for (what, body, status) in [
-        ("good", "{\"caveats\":[\"activity:DOWNLOAD,UPLOAD,DELETE,LIST\"],\"validity\":\"PT30M\"}", 200),
+        (
+            "good",
+            "{\"caveats\":[\"activity:DOWNLOAD,UPLOAD,DELETE,LIST\"],\"validity\":\"PT30M\"}",
+            200,
+        ),
         ("no validity", "{\"caveats\":[]}", 400),
-        ("other caveat", "{\"caveats\":[\"path:/x\"],\"validity\":\"PT30M\"}", 400),
-        ("unknown activity", "{\"caveats\":[\"activity:FLY\"],\"validity\":\"PT30M\"}", 400),
+        (
+            "other caveat",
+            "{\"caveats\":[\"path:/x\"],\"validity\":\"PT30M\"}",
+            400,
+        ),
+        (
+            "unknown activity",
+            "{\"caveats\":[\"activity:FLY\"],\"validity\":\"PT30M\"}",
+            400,
+        ),
         ("no JSON", "caveats", 400),
     ] {
-        assert_eq!(test.ask("POST", "https://se1.example/d", &token, &[kind], body).await.status, status, "{what}");
+        assert_eq!(
+            test.ask("POST", "https://se1.example/d", &token, &[kind], body)
+                .await
+                .status,
+            status,
+            "{what}"
+        );
     }
-    assert_eq!(test.ask("POST", "https://se1.example/d", &token, &[], "x").await.status, 415);
+    assert_eq!(
+        test.ask("POST", "https://se1.example/d", &token, &[], "x")
+            .await
+            .status,
+        415
+    );
     let body = "{\"caveats\":[\"activity:DOWNLOAD,LIST\"],\"validity\":\"PT30M\"}";
-    let answer = test.ask("POST", "https://se1.example/d", &token, &[kind], body).await;
-    let macaroon = serde_json::from_slice::<Value>(&answer.body).unwrap()["macaroon"].as_str().unwrap().to_owned();
-    for (method, path, status) in [("GET", "/d/f", 200), ("GET", "/d/none", 404), ("GET", "/e", 403), ("PUT", "/d/g", 403), ("DELETE", "/d/f", 403)] {
-        let answer = test.ask(method, &format!("https://se1.example{path}"), &macaroon, &[], "").await;
+    let answer = test
+        .ask("POST", "https://se1.example/d", &token, &[kind], body)
+        .await;
+    let macaroon = serde_json::from_slice::<Value>(&answer.body).unwrap()["macaroon"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (method, path, status) in [
+        ("GET", "/d/f", 200),
+        ("GET", "/d/none", 404),
+        ("GET", "/e", 403),
+        ("PUT", "/d/g", 403),
+        ("DELETE", "/d/f", 403),
+    ] {
+        let answer = test
+            .ask(
+                method,
+                &format!("https://se1.example{path}"),
+                &macaroon,
+                &[],
+                "",
+            )
+            .await;
         assert_eq!(answer.status, status, "{method} {path}");
     }
     let forged = format!("{macaroon}x");
-    assert_eq!(test.ask("GET", "https://se1.example/d/f", &forged, &[], "").await.status, 401);
+    assert_eq!(
+        test.ask("GET", "https://se1.example/d/f", &forged, &[], "")
+            .await
+            .status,
+        401
+    );
     test.stage.clock().advance(Duration::from_secs(1801));
-    assert_eq!(test.ask("GET", "https://se1.example/d/f", &macaroon, &[], "").await.status, 401);
+    assert_eq!(
+        test.ask("GET", "https://se1.example/d/f", &macaroon, &[], "")
+            .await
+            .status,
+        401
+    );
 }

@@ -117,6 +117,8 @@ pub enum Infinity {
 pub struct Methods {
     /// The `Allow` of OPTIONS.
     pub allow: &'static str,
+    /// The `Allow` of OPTIONS on a file.
+    pub allow_file: &'static str,
     /// OPTIONS asks for a token with any storage scope.
     pub options_needs_token: bool,
     /// PUT of a new file.
@@ -163,6 +165,20 @@ pub struct Methods {
     pub propfind_malformed: Option<u16>,
     /// `Digest: adler32=…` on every GET and HEAD.
     pub digest_always: bool,
+    /// `Locality` on HEAD.
+    pub locality: bool,
+    /// Names with blanks or letters beyond ASCII can be read.
+    pub reads_odd_names: bool,
+    /// What an upload says of its digest is compared.
+    pub put_digest: bool,
+    /// Longest head of a request.
+    pub max_head: usize,
+    /// Prefixes under which the same tree is found.
+    pub aliases: &'static [&'static str],
+    /// PATCH.
+    pub patch: u16,
+    /// POST of what is no macaroon request.
+    pub post: u16,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
     /// GET with a final slash: 302 to the form without.
@@ -265,6 +281,12 @@ pub struct Tpc {
     pub both: Option<u16>,
     /// Neither.
     pub neither: u16,
+    /// A `Source` that is no absolute URL.
+    pub relative: u16,
+    /// A pull onto a collection.
+    pub onto_directory: u16,
+    /// Digests of the source are compared.
+    pub compares: bool,
     /// The `User-Agent` of the active side.
     pub user_agent: &'static str,
     /// Missing parents of a pull's target are made.

@@ -13,6 +13,7 @@ const PATHS: PathRules = PathRules {
     dot_segment: Oddity::Resolve,
     parent_segment: 403,
     encoded_slash: Oddity::Resolve,
+    refused: &[],
 };
 
 const READ: &[&[Verb]] = &[&[Verb::Read]];
@@ -21,6 +22,7 @@ const ANY: &[&[Verb]] = &[&[Verb::Read], &[Verb::Create], &[Verb::Modify]];
 
 const METHODS: Methods = Methods {
     allow: "HEAD,GET,PUT,PROPFIND,DELETE,OPTIONS,COPY",
+    allow_file: "HEAD,GET,PUT,PROPFIND,DELETE,OPTIONS,COPY",
     options_needs_token: false,
     put_new: 201,
     put_over: 201,
@@ -44,6 +46,13 @@ const METHODS: Methods = Methods {
     absolute_hrefs: false,
     propfind_malformed: None,
     digest_always: false,
+    locality: false,
+    reads_odd_names: true,
+    put_digest: true,
+    max_head: 16 * 1024,
+    aliases: &[],
+    patch: 501,
+    post: 501,
     etag: true,
     slash_redirects: false,
     smile: ":-)",
@@ -68,6 +77,9 @@ const TPC: Tpc = Tpc {
     overwrite_false: 409,
     both: None,
     neither: 400,
+    relative: 400,
+    onto_directory: 409,
+    compares: true,
     user_agent: "xrootd-tpc/v6.2.1",
     mkpath: true,
 };

@@ -36,14 +36,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
         && call.parts.uri.path().ends_with('/')
     {
         let mut moved = answer::empty(302);
-        set(
-            &mut moved,
-            header::LOCATION,
-            &format!("{}{}", element.actor.base_url(), call.path.href()),
-        );
+        set(&mut moved, header::LOCATION, &call.path.href());
         return moved;
     }
+    let odd = call.path.as_str().contains(' ') || !call.path.as_str().is_ascii();
     match entry {
+        Some(Entry::File(_)) if odd && !head && !methods.reads_odd_names => {
+            answer::text(404, "no such file")
+        }
         None => answer::text(404, "no such file or directory"),
         Some(Entry::Directory(_)) if head => {
             let mut found = answer::empty(200);
@@ -51,6 +51,11 @@ pub(crate) async fn answer(call: Call) -> Answer {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/html; charset=utf-8"),
             );
+            if methods.locality {
+                found
+                    .headers_mut()
+                    .insert("locality", HeaderValue::from_static("DISK"));
+            }
             found
         }
         Some(Entry::Directory(_)) => listing(&call, area),
@@ -65,15 +70,16 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
     let etag = file.etag();
     let shown = methods.etag.then_some(etag.as_str());
     match conditions::judge(headers, shown, Some(file.modified), true) {
+        conditions::Verdict::Failed if !methods.etag && headers.contains_key("if-match") => {}
         conditions::Verdict::Met => {}
         conditions::Verdict::NotModified => {
             return describe(call, area, file, answer::empty(304)).await;
         }
         conditions::Verdict::Failed => return answer::text(412, "precondition failed"),
     }
-    let asked = call
-        .header("range")
-        .filter(|_| !head && conditions::range_counts(headers, &etag, file.modified));
+    let asked = call.header("range").filter(|_| {
+        !head && (!methods.etag || conditions::range_counts(headers, &etag, file.modified))
+    });
     let spans = match asked.map(|field| range::parse(field, file.size)) {
         None => None,
         Some(Wanted::Malformed) if methods.range_invalid == 200 => None,
@@ -85,6 +91,9 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
                 header::CONTENT_RANGE,
                 &format!("bytes */{}", file.size),
             );
+            if methods.digest_always {
+                digests(call, area, file, &mut outside).await;
+            }
             return outside;
         }
     };
@@ -155,6 +164,16 @@ async fn describe(call: &Call, area: &Area, file: &FileMeta, mut found: Answer) 
     found
         .headers_mut()
         .insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if methods.locality && call.parts.method == Method::HEAD {
+        let locality = match file.locality {
+            Locality::Tape => "TAPE",
+            Locality::DiskAndTape => "DISK_AND_TAPE",
+            _ => "DISK",
+        };
+        found
+            .headers_mut()
+            .insert("locality", HeaderValue::from_static(locality));
+    }
     digests(call, area, file, &mut found).await;
     found
 }

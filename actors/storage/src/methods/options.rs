@@ -14,9 +14,17 @@ pub(crate) async fn answer(call: Call) -> Answer {
             return refused;
         }
     }
+    let file = call.element.door.peek(&call.path) && !call.element.door.peek_directory(&call.path);
     let mut found = answer::empty(200);
     let headers = found.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static(methods.allow));
+    headers.insert(
+        header::ALLOW,
+        HeaderValue::from_static(if file {
+            methods.allow_file
+        } else {
+            methods.allow
+        }),
+    );
     headers.insert(
         HeaderName::from_static("dav"),
         HeaderValue::from_static("1"),

@@ -77,11 +77,10 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         page.members(&call.path, depth == Depth::Infinity, &mut responses)
             .await;
     }
-    answer::typed(
-        207,
-        "application/xml; charset=\"utf-8\"",
-        xml::multistatus(&responses),
-    )
+    let page = xml::multistatus(&responses);
+    let mut found = answer::typed(207, "application/xml; charset=\"utf-8\"", page);
+    answer::set(&mut found, http::HeaderName::from_static("dav"), "1");
+    found
 }
 
 struct Page<'a> {

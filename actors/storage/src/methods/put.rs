@@ -80,7 +80,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             return element.trouble(&error.into());
         }
     };
-    if let Some(why) = mismatch(&complete.sums, &call) {
+    if let Some(why) = mismatch(&complete.sums, &call).filter(|_| methods.put_digest) {
         element.file_state(&call.path, "being written", was, &why);
         return answer::text(412, &why);
     }

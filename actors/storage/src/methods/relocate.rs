@@ -8,6 +8,7 @@ use crate::area::AreaError;
 use crate::dialect::{DialectName, Doing};
 use crate::namespace::TreeError;
 use crate::path::CleanPath;
+use crate::routes::aliased;
 use crate::tpc::request::{overwrite, single};
 
 /// MOVE.
@@ -167,6 +168,7 @@ fn destination(call: &Call) -> Result<CleanPath, Answer> {
         let path = after.find('/').map_or("/", |at| &after[at..]);
         path.split(['?', '#']).next().unwrap_or("/").to_owned()
     };
-    CleanPath::parse(&raw, element.dialect.paths)
+    let raw = aliased(&raw, element.dialect.methods.aliases);
+    CleanPath::parse(raw, element.dialect.paths)
         .map_err(|fault| answer::text(fault.status, &fault.why))
 }

@@ -10,6 +10,7 @@ mod push;
 mod remote;
 mod report;
 mod streams;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

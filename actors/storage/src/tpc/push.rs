@@ -11,11 +11,11 @@ use http::{HeaderName, Method, header};
 use http_body::{Frame, SizeHint};
 use url::Url;
 
-use super::guard;
 use super::pull::{agree, claims};
 use super::remote::{Remote, length, reason, shown};
 use super::report::{Progress, report};
 use super::request::CopyRequest;
+use super::{guard, words};
 use crate::answer::{self, Answer};
 use crate::area::Area;
 use crate::backend::ContentBody;
@@ -97,6 +97,7 @@ impl Push {
             self.path.as_str(),
             shown(&self.destination)
         ));
+        let name = self.element.dialect.name;
         let mut existed = false;
         if self.asked.overwrite == Some(false) {
             let found = self
@@ -105,12 +106,9 @@ impl Push {
                 .await?;
             match found.status().as_u16() {
                 404 => {}
-                200..=299 => return Err("Remote file exists and overwrite is false".into()),
+                200..=299 => return Err(words::exists(name, &self.destination)),
                 _ => {
-                    return Err(format!(
-                        "Error checking if remote file exists: {}",
-                        reason(found.status())
-                    ));
+                    return Err(words::unknown(name, &self.destination, found.status()));
                 }
             }
         } else {
@@ -134,7 +132,12 @@ impl Push {
         };
         let found = self.remote().send(Method::PUT, &more, make).await?;
         if !matches!(found.status().as_u16(), 200 | 201 | 204 | 205) {
-            return Err(format!("rejected PUT: {}", reason(found.status())));
+            return Err(words::rejected(
+                name,
+                &Method::PUT,
+                &self.destination,
+                found.status(),
+            ));
         }
         let cleanup = self.element.dialect.tpc.verify_push == VerifyPush::HeadAndDelete
             || (self.element.config.copies.push_cleanup && !existed);

@@ -100,10 +100,10 @@ pub fn parse(
                 "COPY request contains both Source and Destination",
             );
         }
-        (Some(source), _) => Direction::Pull(remote(source, "Source")?),
+        (Some(source), _) => Direction::Pull(remote(source, "Source", dialect)?),
         (None, Some(local)) if local.starts_with('/') => Direction::Local(local.to_owned()),
         (None, Some(destination)) => {
-            let url = remote(destination, "Destination")?;
+            let url = remote(destination, "Destination", dialect)?;
             if dialect.methods.copy_local && ours(&url) && transfer.is_empty() {
                 Direction::Local(url.path().to_owned())
             } else {
@@ -144,7 +144,7 @@ pub fn overwrite(headers: &HeaderMap, dialect: &Dialect) -> Result<Option<bool>,
 }
 
 /// A URL of the other side, its scheme brought to http or https.
-fn remote(text: &str, field: &str) -> Result<Url, CopyFault> {
+fn remote(text: &str, field: &str, dialect: &Dialect) -> Result<Url, CopyFault> {
     let renamed = match text.split_once("://") {
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
             "https" | "davs" => format!("https://{rest}"),
@@ -156,8 +156,16 @@ fn remote(text: &str, field: &str) -> Result<Url, CopyFault> {
                 );
             }
         },
-        None => return fault(400, format!("{field} is not an absolute URL")),
+        None => {
+            return fault(
+                dialect.tpc.relative,
+                format!("{field} is not an absolute URL"),
+            );
+        }
     };
+    if renamed.contains([' ', '<', '>', '"', '{', '}', '|', '\\', '^', '`']) {
+        return fault(400, format!("{field} is not a URL"));
+    }
     match Url::parse(&renamed) {
         Ok(mut url) if url.has_host() => {
             url.set_fragment(None);

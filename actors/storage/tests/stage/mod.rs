@@ -13,7 +13,8 @@ use axum::routing::get;
 use carnet_certs::Authority;
 use carnet_profile::jose::base64url;
 use carnet_stage::{
-    Actor, Chance, Clock, Event, JournalOptions, Record, ServerOptions, Stage, StageOptions, StateChange,
+    Actor, Chance, Clock, Event, JournalOptions, Record, ServerOptions, Stage, StageOptions,
+    StateChange,
 };
 use carnet_storage::Config;
 use http::{Request, Response};
@@ -41,7 +42,10 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -49,7 +53,9 @@ impl Answer {
 pub fn config(text: &str) -> Config {
     let mut value: toml::Table = text.parse().unwrap();
     if !value.contains_key("issuers") {
-        let issuers: toml::Table = format!("issuers = [{{ url = \"{ISSUER}\" }}]").parse().unwrap();
+        let issuers: toml::Table = format!("issuers = [{{ url = \"{ISSUER}\" }}]")
+            .parse()
+            .unwrap();
         value.extend(issuers);
     }
     value.try_into().unwrap()
@@ -62,7 +68,11 @@ impl TestStage {
 
     /// Without a journal, for measuring.
     pub async fn quiet(elements: &[(&str, Config)]) -> Self {
-        let journal = JournalOptions { keep: 0, digests: false, ..JournalOptions::default() };
+        let journal = JournalOptions {
+            keep: 0,
+            digests: false,
+            ..JournalOptions::default()
+        };
         Self::with(Clock::wall(), journal, elements).await
     }
 
@@ -87,8 +97,11 @@ impl TestStage {
             "kty": "EC", "crv": "P-256", "kid": "ec1", "alg": "ES256", "use": "sig",
             "x": base64url(&point[1..33]), "y": base64url(&point[33..65]),
         })];
-        let storm = elements.iter().any(|(_, config)| config.dialect == carnet_storage::dialect::DialectName::Storm);
-        let rsa = storm.then(|| aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap());
+        let storm = elements
+            .iter()
+            .any(|(_, config)| config.dialect == carnet_storage::dialect::DialectName::Storm);
+        let rsa = storm
+            .then(|| aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap());
         if let Some(rsa) = &rsa {
             // RFC 8017 A.1.1: a sequence of modulus (256 bytes after a zero) and exponent 65537.
             let der = rsa.public_key().as_ref().to_vec();
@@ -98,7 +111,12 @@ impl TestStage {
                 "n": base64url(n), "e": base64url(e),
             }));
         }
-        let test = Self { user: stage.person("alice"), stage, key, rsa };
+        let test = Self {
+            user: stage.person("alice"),
+            stage,
+            key,
+            rsa,
+        };
         test.serve_issuer(keys).await;
         for (name, config) in elements {
             test.serve(name, config.clone()).await;
@@ -108,11 +126,19 @@ impl TestStage {
 
     async fn serve_issuer(&self, keys: Vec<Value>) {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let place = self.stage.bind("iam", "issuer", "iam.example", any, true).await.unwrap();
-        let metadata = json!({ "issuer": ISSUER, "jwks_uri": "https://iam.example/jwk" }).to_string();
+        let place = self
+            .stage
+            .bind("iam", "issuer", "iam.example", any, true)
+            .await
+            .unwrap();
+        let metadata =
+            json!({ "issuer": ISSUER, "jwks_uri": "https://iam.example/jwk" }).to_string();
         let keys = json!({ "keys": keys }).to_string();
         let router = Router::new()
-            .route("/.well-known/openid-configuration", get(move || async move { metadata }))
+            .route(
+                "/.well-known/openid-configuration",
+                get(move || async move { metadata }),
+            )
             .route("/jwk", get(move || async move { keys }));
         self.stage.open(&place, router).unwrap();
     }
@@ -120,7 +146,11 @@ impl TestStage {
     pub async fn serve(&self, name: &str, config: Config) -> Actor {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let host = format!("{name}.example");
-        let place = self.stage.bind(name, "storage", &host, any, true).await.unwrap();
+        let place = self
+            .stage
+            .bind(name, "storage", &host, any, true)
+            .await
+            .unwrap();
         let actor = self.stage.actor(&place, SignedDuration::ZERO);
         let router = carnet_storage::start(actor.clone(), config).await.unwrap();
         self.stage.open(&place, router).unwrap();
@@ -130,7 +160,11 @@ impl TestStage {
     /// Some other server, made of routes.
     pub async fn serve_routes(&self, name: &str, router: Router) {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let place = self.stage.bind(name, "other", &format!("{name}.example"), any, true).await.unwrap();
+        let place = self
+            .stage
+            .bind(name, "other", &format!("{name}.example"), any, true)
+            .await
+            .unwrap();
         self.stage.open(&place, router).unwrap();
     }
 
@@ -163,26 +197,49 @@ impl TestStage {
         } else {
             json!({ "kid": "ec1", "alg": "ES256" })
         };
-        let signed = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
+        let signed = format!(
+            "{}.{}",
+            base64url(header.to_string()),
+            base64url(claims.to_string())
+        );
         let random = SystemRandom::new();
         let signature = match &self.rsa {
             Some(rsa) => {
                 let mut signature = vec![0; rsa.public_modulus_len()];
                 let padding = &aws_lc_rs::signature::RSA_PKCS1_SHA256;
-                rsa.sign(padding, &random, signed.as_bytes(), &mut signature).unwrap();
+                rsa.sign(padding, &random, signed.as_bytes(), &mut signature)
+                    .unwrap();
                 signature
             }
-            None => self.key.sign(&random, signed.as_bytes()).unwrap().as_ref().to_vec(),
+            None => self
+                .key
+                .sign(&random, signed.as_bytes())
+                .unwrap()
+                .as_ref()
+                .to_vec(),
         };
         format!("{signed}.{}", base64url(signature))
     }
 
     /// Sends a request and reads the whole answer.
-    pub async fn ask(&self, method: &str, url: &str, token: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub async fn ask(
+        &self,
+        method: &str,
+        url: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let answer = self.send(method, url, token, headers, body).await;
         let (parts, body) = answer.into_parts();
-        let body = carnet_stage::body::read_limited(body, 1 << 28).await.unwrap();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_vec() }
+        let body = carnet_stage::body::read_limited(body, 1 << 28)
+            .await
+            .unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.to_vec(),
+        }
     }
 
     /// Sends a request.
@@ -201,7 +258,12 @@ impl TestStage {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.user.client().http1().send(request.body(body.into()).unwrap()).await.unwrap()
+        self.user
+            .client()
+            .http1()
+            .send(request.body(body.into()).unwrap())
+            .await
+            .unwrap()
     }
 
     /// Every record so far.
@@ -215,7 +277,9 @@ impl TestStage {
             .iter()
             .filter(|record| record.actor == actor)
             .filter_map(|record| match &record.event {
-                Event::State(StateChange { id: of, from, to, .. }) if of == id => Some(format!("{from}>{to}")),
+                Event::State(StateChange {
+                    id: of, from, to, ..
+                }) if of == id => Some(format!("{from}>{to}")),
                 _ => None,
             })
             .collect()

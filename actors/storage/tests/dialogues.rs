@@ -1,0 +1,321 @@
+//! The recorded dialogues of StoRM WebDAV 1.9.0-rc3, reduced to facts, replayed against the `storm` dialect:
+//! status, header fields that matter, the machine-readable part of the body. Every difference has its
+//! reason in `storm/reasons.tsv`; a reason that is no longer needed is an error too.
+
+mod stage;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::any;
+use http::Response;
+use serde_json::{Value, json};
+use stage::{TestStage, config};
+
+const REASONS: &str = include_str!("storm/reasons.tsv");
+const WORLD: &str = r#"
+dialect = "storm"
+audiences = ["https://se1.example:19443", "https://se1.example"]
+issuers = [{ url = "https://iam.example/", base_path = "/wlcg" }]
+policies = [
+  { paths = ["/anon"], anonymous = true, actions = ["read"] },
+]
+"#;
+
+/// The peer of the recordings: a server that answers as its path says.
+fn peer() -> Router {
+    Router::new().fallback(any(|request: Request| async move {
+        let path = request.uri().path().to_owned();
+        let answer = Response::builder();
+        let (status, body): (u16, &str) = match path.as_str() {
+            "/small" | "/baddigest" => (200, "0123456789abcdef"),
+            "/empty" => (200, ""),
+            "/206" => (206, "01234567"),
+            "/202" => (202, "<html>come back</html>"),
+            "/204" => (204, ""),
+            _ if request.method() == http::Method::PUT => {
+                let _read = carnet_stage::body::read_limited(request.into_body(), 1 << 26).await;
+                (
+                    path.strip_prefix("/st/")
+                        .and_then(|code| code.parse().ok())
+                        .unwrap_or(201),
+                    "",
+                )
+            }
+            "/loop" => {
+                return answer
+                    .status(302)
+                    .header("location", "/loop")
+                    .body(Body::empty())
+                    .unwrap();
+            }
+            "/redirlocal" => {
+                return answer
+                    .status(302)
+                    .header("location", "/small")
+                    .body(Body::empty())
+                    .unwrap();
+            }
+            _ => (
+                path.strip_prefix("/st/")
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(404),
+                "",
+            ),
+        };
+        answer.status(status).body(Body::from(body)).unwrap()
+    }))
+}
+
+/// The token that a recording describes; none when the description means one that is not made here.
+fn token(test: &TestStage, words: &str) -> Option<String> {
+    let now = test.stage.clock().seconds();
+    let scope = |scope: &str| Some(json!({ "scope": scope }));
+    let read = |mut claims: Value| {
+        claims["scope"] = json!("storage.read:/");
+        Some(claims)
+    };
+    let words = words.strip_prefix("remote ").unwrap_or(words);
+    let claims = match words {
+        "read+modify:/" | "all" => scope("storage.read:/ storage.modify:/"),
+        "good" | "storage.read:/ only" => scope("storage.read:/"),
+        "no storage scope" | "openid only" | "no groups" => scope("openid"),
+        "exp -10 s" => read(json!({ "exp": now - 10, "iat": now - 3600, "nbf": now - 3600 })),
+        "exp -70 s" => read(json!({ "exp": now - 70, "iat": now - 3600, "nbf": now - 3600 })),
+        "exp -1 h" => read(json!({ "exp": now - 3600, "iat": now - 7200, "nbf": now - 7200 })),
+        "exp before iat" => read(json!({ "exp": now + 10, "iat": now + 20 })),
+        "nbf +30 s" => read(json!({ "nbf": now + 30 })),
+        "nbf +90 s" => read(json!({ "nbf": now + 90 })),
+        "iat +5 min" => read(json!({ "iat": now + 300 })),
+        "iss unknown" => read(json!({ "iss": "https://other.example/" })),
+        "iss no slash" => read(json!({ "iss": "https://iam.example" })),
+        "aud other" => read(json!({ "aud": "https://other.example" })),
+        "aud host" => read(json!({ "aud": "https://se1.example:1" })),
+        "aud host:port" => read(json!({ "aud": "https://se1.example:19443" })),
+        "aud slash" => read(json!({ "aud": "https://se1.example:19443/" })),
+        "aud two" => read(json!({ "aud": ["https://other.example", "https://se1.example:19443"] })),
+        "aud []" => read(json!({ "aud": [] })),
+        "no aud, no ver" => read(json!({ "aud": null, "wlcg.ver": null })),
+        "no exp, no ver" => read(json!({ "exp": null, "wlcg.ver": null })),
+        "no scope" => Some(json!({})),
+        "no wlcg.ver" => read(json!({ "wlcg.ver": null })),
+        "ver 1.1" | "ver 1.2" | "ver 2.0" => read(json!({ "wlcg.ver": &words[4..] })),
+        _ => {
+            if let Some(claim) = words
+                .strip_prefix("no ")
+                .filter(|claim| !claim.contains(' ') && *claim != "kid")
+            {
+                read(json!({ claim: null }))
+            } else if words.starts_with("storage") || words == "openid" {
+                scope(words)
+            } else if words.split(' ').all(|part| part.contains(":/")) {
+                scope(
+                    &words
+                        .split(' ')
+                        .map(|part| format!("storage.{part}"))
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                )
+            } else {
+                None
+            }
+        }
+    };
+    claims.map(|claims| test.mint(claims))
+}
+
+/// What is different, in words; none when everything is equal.
+async fn differs(test: &TestStage, fact: &Value) -> Option<String> {
+    let text = |name: &str| fact[name].as_str().unwrap_or_default();
+    let target = text("target");
+    let url = if target.starts_with("https://") {
+        target.to_owned()
+    } else {
+        format!("https://se1.example{target}")
+    };
+    let mut request = http::Request::builder().method(text("method")).uri(&url);
+    for header in fact["headers"].as_array().unwrap() {
+        let (name, value) = (header[0].as_str().unwrap(), header[1].as_str().unwrap());
+        let value = match value.split_once("<token: ").zip(value.split_once('>')) {
+            Some(((before, _), (inside, _))) => {
+                let words = inside.split_once("<token: ").map_or("", |(_, words)| words);
+                match token(test, words) {
+                    Some(token) => format!("{before}{token}"),
+                    None => return Some(format!("token `{words}` is not made here")),
+                }
+            }
+            None if value.contains("<jwt>") => {
+                let token = token(test, "good").unwrap();
+                value
+                    .split('…')
+                    .next()
+                    .unwrap_or_default()
+                    .replace("<jwt>", &token)
+            }
+            None => value.to_owned(),
+        };
+        if !matches!(
+            name.to_ascii_lowercase().as_str(),
+            "content-length" | "transfer-encoding" | "expect" | "connection"
+        ) {
+            request = request.header(name, value);
+        } else if name.eq_ignore_ascii_case("content-length") && value == "0" {
+            request = request.header("content-length", "0");
+        }
+    }
+    let body = Body::from(text("body").to_owned());
+    let Ok(request) = request.body(body) else {
+        return Some("the client cannot send this".into());
+    };
+    let answer = match test.user.client().http1().send(request).await {
+        Ok(answer) => answer,
+        Err(error) => return Some(format!("no answer: {error}")),
+    };
+    let (parts, body) = answer.into_parts();
+    let body = carnet_stage::body::read_limited(body, 1 << 26)
+        .await
+        .unwrap_or_default();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    if Some(u64::from(parts.status.as_u16())) != fact["status"].as_u64() {
+        return Some(format!(
+            "status {} for {}",
+            parts.status.as_u16(),
+            fact["status"]
+        ));
+    }
+    for (name, wanted) in fact["answer"].as_object().unwrap() {
+        let wanted = wanted.as_str().unwrap();
+        let field = parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let mut ours = field.to_owned();
+        if name == "allow" {
+            let mut methods: Vec<&str> = field.split(',').map(str::trim).collect();
+            methods.sort_unstable();
+            ours = methods.join(",");
+        } else if name == "www-authenticate" {
+            ours = field
+                .split("error=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or_default()
+                .to_owned();
+        }
+        if ours != wanted {
+            return Some(format!("{name} `{ours}` for `{wanted}`"));
+        }
+    }
+    if let Some(wanted) = fact.get("last").and_then(Value::as_str) {
+        let ours = body
+            .lines()
+            .rfind(|line| line.starts_with("success") || line.starts_with("failure"))
+            .unwrap_or_default();
+        if !ours.starts_with(wanted) {
+            return Some(format!("last line `{ours}` for `{wanted}`"));
+        }
+    }
+    if let Some(wanted) = fact
+        .get("text")
+        .and_then(Value::as_str)
+        .filter(|wanted| *wanted != body)
+    {
+        return Some(format!("content `{body}` for `{wanted}`"));
+    }
+    if let Some(wanted) = fact.get("hrefs") {
+        let ours: Vec<&str> = body
+            .split(":href>")
+            .enumerate()
+            .filter(|(at, _)| at % 2 == 1)
+            .map(|(_, part)| part.trim_end_matches("</D"))
+            .collect();
+        if json!(ours) != *wanted {
+            return Some(format!("hrefs {ours:?} for {wanted}"));
+        }
+    }
+    None
+}
+
+async fn replay(name: &str, facts: &str, more: &str) {
+    let second = "dialect = \"storm\"\nissuers = [{ url = \"https://iam.example/\", base_path = \"/wlcg\" }]\n";
+    let test = TestStage::new(&[
+        ("se1", config(&format!("{WORLD}{more}"))),
+        ("se2", config(&format!("{second}{more}"))),
+    ])
+    .await;
+    test.serve_routes("peer", peer()).await;
+    let reasons: BTreeMap<&str, &str> = REASONS
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix('\t')?
+                .split_once('\t')
+        })
+        .collect();
+    let (mut equal, mut all, mut wrong) = (0, 0, Vec::new());
+    for line in facts.lines() {
+        let fact: Value = serde_json::from_str(line).unwrap();
+        let title = fact["title"].as_str().unwrap();
+        if fact.get("setup").is_some() {
+            assert!(
+                differs(&test, &fact)
+                    .await
+                    .is_some_and(|why| why.ends_with("for null")),
+                "{title}"
+            );
+            continue;
+        }
+        all += 1;
+        match (differs(&test, &fact).await, reasons.get(title)) {
+            (None, None) => equal += 1,
+            (None, Some(_)) => wrong.push(format!("{title}\tis equal now; take its reason out")),
+            (Some(_), Some(_)) => {}
+            (Some(why), None) => wrong.push(format!("{title}\t{why}")),
+        }
+    }
+    println!("{name}: {equal} of {all} equal");
+    assert!(
+        wrong.is_empty(),
+        "{name}: {equal} of {all} equal; without reason:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn methods() {
+    replay(
+        "methods",
+        include_str!("storm/methods.jsonl"),
+        "directories = [\"/wlcg\", \"/other\"]",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authz() {
+    let files = "files = { \"/wlcg/z/f\" = { text = \"data\" }, \"/wlcg/z/foo/f\" = { text = \"data\" }, \
+                 \"/wlcg/z/foobar/f\" = { text = \"data\" }, \"/anon/f\" = { text = \"public\" } }";
+    replay("authz", include_str!("storm/authz.jsonl"), files).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths() {
+    let files = "files = { \"/wlcg/t/f\" = { text = \"hello\" } }\ndirectories = [\"/wlcg/t/p2\"]";
+    replay("paths", include_str!("storm/paths.jsonl"), files).await;
+}
+
+const COPIES: &str = "files = { \"/wlcg/x/src\" = 3000000, \"/wlcg/x/zero\" = \"0\", \"/wlcg/x/big\" = 30000000 }\n\
+                      directories = [\"/wlcg/x/dir\"]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pull() {
+    replay("pull", include_str!("storm/pull.jsonl"), COPIES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn push() {
+    replay("push", include_str!("storm/push.jsonl"), COPIES).await;
+}
