@@ -9,7 +9,10 @@ use crate::{Outcome, output};
 
 pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<Outcome> {
     let names = if files.is_empty() {
-        library::all().iter().map(|entry| entry.name().to_owned()).collect()
+        library::all()
+            .iter()
+            .map(|entry| entry.name().to_owned())
+            .collect()
     } else {
         expand(files.iter().map(|file| file.display().to_string()))?
     };
@@ -32,19 +35,32 @@ pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<Outcome> {
         output::complain(&format!("{files} read: {} wrong", count(wrong, "file")));
         return Ok(Outcome::Wrong);
     }
-    let doubts = if doubtful == 0 { String::new() } else { format!(", {} to look at", count(doubtful, "place")) };
+    let doubts = if doubtful == 0 {
+        String::new()
+    } else {
+        format!(", {} to look at", count(doubtful, "place"))
+    };
     output::tell_line(&format!("{files} read, nothing wrong{doubts}"));
     Ok(Outcome::Held)
 }
 
 fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// What is doubtful in a scenario, on stderr.
 pub(crate) fn tell_warnings(scenario: &Scenario) {
     if !scenario.warnings.is_empty() {
-        output::complain(scenario.warnings.render(output::colour_on_stderr(), None).trim_end());
+        output::complain(
+            scenario
+                .warnings
+                .render(output::colour_on_stderr(), None)
+                .trim_end(),
+        );
     }
 }
 
@@ -74,13 +90,19 @@ pub(crate) fn expand(given: impl IntoIterator<Item = String>) -> anyhow::Result<
 }
 
 fn walk(folder: &Path, names: &mut Vec<String>) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
             walk(&path, names)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             names.push(path.display().to_string());
         }
     }

@@ -10,7 +10,8 @@ pub(crate) fn list(filter: Option<&str>) -> anyhow::Result<Outcome> {
     let filter = filter.map(str::to_lowercase);
     let wanted = |entry: &&Entry| {
         filter.as_deref().is_none_or(|filter| {
-            entry.path.to_lowercase().contains(filter) || entry.title().to_lowercase().contains(filter)
+            entry.path.to_lowercase().contains(filter)
+                || entry.title().to_lowercase().contains(filter)
         })
     };
     let scenarios: Vec<&Entry> = library::all().iter().filter(wanted).collect();
@@ -20,14 +21,27 @@ pub(crate) fn list(filter: Option<&str>) -> anyhow::Result<Outcome> {
         "nothing in the library has `{}` in its name, theme or title (`carnet list` shows all)",
         filter.unwrap_or_default()
     );
-    let width = scenarios.iter().chain(&worlds).map(|entry| entry.name().len()).max().unwrap_or(0);
+    let width = scenarios
+        .iter()
+        .chain(&worlds)
+        .map(|entry| entry.name().len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     let mut theme = "";
     for entry in scenarios.iter().chain(&worlds) {
         if entry.theme() != theme {
             theme = entry.theme();
-            let how = if theme == "worlds" { "  (carnet serve --topology NAME)" } else { "" };
-            writeln!(text, "{}{theme}{how}", if text.is_empty() { "" } else { "\n" })?;
+            let how = if theme == "worlds" {
+                "  (carnet serve --topology NAME)"
+            } else {
+                ""
+            };
+            writeln!(
+                text,
+                "{}{theme}{how}",
+                if text.is_empty() { "" } else { "\n" }
+            )?;
         }
         writeln!(text, "  {:width$}  {}", entry.name(), entry.title())?;
     }

@@ -65,6 +65,10 @@ fn main() -> ExitCode {
 impl Outcome {
     /// The one of two that matters more.
     fn worse(self, other: Self) -> Self {
-        if (self as u8) < (other as u8) { other } else { self }
+        if (self as u8) < (other as u8) {
+            other
+        } else {
+            self
+        }
     }
 }

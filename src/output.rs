@@ -24,12 +24,18 @@ pub(crate) fn complain(text: &str) {
 
 /// Whether stdout shows colour.
 pub(crate) fn colour() -> bool {
-    !matches!(anstream::AutoStream::choice(&std::io::stdout()), anstream::ColorChoice::Never)
+    !matches!(
+        anstream::AutoStream::choice(&std::io::stdout()),
+        anstream::ColorChoice::Never
+    )
 }
 
 /// Whether stderr shows colour.
 pub(crate) fn colour_on_stderr() -> bool {
-    !matches!(anstream::AutoStream::choice(&std::io::stderr()), anstream::ColorChoice::Never)
+    !matches!(
+        anstream::AutoStream::choice(&std::io::stderr()),
+        anstream::ColorChoice::Never
+    )
 }
 
 /// Columns of the terminal; 100 when there is none.

@@ -7,7 +7,7 @@ mod proof;
 use std::time::Duration;
 
 use carnet_report::{Outcome as Told, Played as View};
-use carnet_scenarios::{Changes, PlayError, PlayOptions, Scenario, load, play};
+use carnet_scenarios::{Changes, LoadError, PlayError, PlayOptions, Scenario, library, load, play};
 use carnet_stage::{Journal, JsonLines, write_json_lines};
 
 use crate::args::RunOptions;
@@ -27,6 +27,7 @@ struct Finished {
 
 pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outcome> {
     let names = expand(names.iter().cloned())?;
+    Files::check_given(options)?;
     let changes = Changes {
         set: options.set.clone(),
         seed: options.seed,
@@ -40,11 +41,13 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
         match load(name, &changes) {
             Ok(scenario) if scenario.is_world() => {
                 wrong = true;
-                output::complain(&format!(
-                    "error: {name} is a world without steps: there is nothing to play (`carnet serve --topology {name}` brings it up)"
-                ));
+                output::complain(&nothing_to_play(name));
             }
             Ok(scenario) => scenarios.push(scenario),
+            Err(LoadError::Unknown { .. }) if library::world(name).is_some() => {
+                wrong = true;
+                output::complain(&nothing_to_play(name));
+            }
             Err(error) => {
                 wrong = true;
                 tell_load_error(&error);
@@ -55,7 +58,9 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
         return Ok(Outcome::Wrong);
     }
     let files = Files::open(options)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = play_all(&scenarios, options, files) => outcome,
@@ -70,7 +75,17 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
     outcome
 }
 
-async fn play_all(scenarios: &[Scenario], options: &RunOptions, mut files: Files) -> anyhow::Result<Outcome> {
+fn nothing_to_play(name: &str) -> String {
+    format!(
+        "error: {name} is a world without steps: there is nothing to play (`carnet serve --topology {name}` brings it up)"
+    )
+}
+
+async fn play_all(
+    scenarios: &[Scenario],
+    options: &RunOptions,
+    mut files: Files,
+) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::Held;
     let mut finished = Vec::new();
     for _ in 0..options.repeat {
@@ -120,14 +135,22 @@ async fn play_one(
     };
     let played = play(scenario, play_options).await;
     if let Ok(lines) = lines.try_recv() {
-        lines.close().map_err(|error| anyhow::anyhow!("the journal could not be written: {error}"))?;
+        lines
+            .close()
+            .map_err(|error| anyhow::anyhow!("the journal could not be written: {error}"))?;
     }
     let (records, failure, ended, millis) = match played {
         Ok(played) => {
-            let ended = if played.held() { Outcome::Held } else { Outcome::Broken };
+            let ended = if played.held() {
+                Outcome::Held
+            } else {
+                Outcome::Broken
+            };
             (played.records, None, ended, played.took.as_millis() as u64)
         }
-        Err(error @ PlayError::Step { .. }) => (Vec::new(), Some(error.to_string()), Outcome::Broken, 0),
+        Err(error @ PlayError::Step { .. }) => {
+            (Vec::new(), Some(error.to_string()), Outcome::Broken, 0)
+        }
         Err(error) => {
             narration.abandon();
             return Err(error.into());
@@ -141,6 +164,11 @@ async fn play_one(
         failure,
     };
     narration.end(&told);
-    let finished = Finished { title: scenario.title.clone(), source: scenario.source.clone(), records, told };
+    let finished = Finished {
+        title: scenario.title.clone(),
+        source: scenario.source.clone(),
+        records,
+        told,
+    };
     Ok((finished, ended))
 }

@@ -24,7 +24,11 @@ const KEEP: usize = 4096;
 pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     let changes = Changes {
         set: options.set.clone(),
-        seed: Some(options.seed.unwrap_or_else(|| carnet_stage::Chance::fresh().seed())),
+        seed: Some(
+            options
+                .seed
+                .unwrap_or_else(|| carnet_stage::Chance::fresh().seed()),
+        ),
         file: None,
         keep: None,
         location: Some(Location {
@@ -67,7 +71,9 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     if let Some(directory) = &directory {
         directory.write_authority(&authority)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(async {
         let (send_lines, lines) = std::sync::mpsc::channel::<JsonLines>();
         let on_journal = Box::new(move |journal: &Journal| {
@@ -77,7 +83,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
         });
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminated =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let keys = carnet_issuer::key_directory();
         let running = bring_up(&scenario, authority, journal_options, keys, on_journal).await?;
         announce(&running, &lab, directory.as_ref())?;
@@ -101,31 +108,53 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
 
 /// A world of the library by name, or a file; a scenario's own cast can be served too.
 fn load_topology(name: &str, changes: &Changes) -> Result<carnet_scenarios::Scenario, LoadError> {
-    let is_path = name.contains('/') || Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    let is_path = name.contains('/')
+        || Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "toml");
     match library::world(name) {
-        Some(world) if !is_path => load_text(&format!("scenarios/{}", world.path), world.text, None, changes),
+        Some(world) if !is_path => load_text(
+            &format!("scenarios/{}", world.path),
+            world.text,
+            None,
+            changes,
+        ),
         _ => load(name, changes),
     }
 }
 
 fn announce(running: &Running, lab: &Lab, directory: Option<&Directory>) -> anyhow::Result<()> {
     let places = running.stage.names().all();
-    let width = places.iter().map(|place| place.name.len()).max().unwrap_or(0);
+    let width = places
+        .iter()
+        .map(|place| place.name.len())
+        .max()
+        .unwrap_or(0);
     for place in &places {
-        output::tell_line(&format!("{:width$}  {:8} {}", place.name, place.kind, place.base_url()));
+        output::tell_line(&format!(
+            "{:width$}  {:8} {}",
+            place.name,
+            place.kind,
+            place.base_url()
+        ));
     }
     if let Some(directory) = directory {
         directory.write_endpoints(&places)?;
         directory.write_clients(&lab.clients)?;
         directory.write_users(&lab.users)?;
         directory.write_environment(&places)?;
-        if let (Some(login), Some(rucio)) = (&lab.rucio, places.iter().find(|place| place.kind == "rucio")) {
+        if let (Some(login), Some(rucio)) = (
+            &lab.rucio,
+            places.iter().find(|place| place.kind == "rucio"),
+        ) {
             directory.write_rucio(&rucio.base_url(), login)?;
         }
         output::tell(&hints::lines(&places, lab, directory.path()));
         directory.ready()?;
     } else {
-        output::tell_line("(--dir DIR writes the certificate authority, clients and settings that outside programs need)");
+        output::tell_line(
+            "(--dir DIR writes the certificate authority, clients and settings that outside programs need)",
+        );
     }
     output::tell_line("ready");
     Ok(())

@@ -20,15 +20,20 @@ pub(crate) struct Files {
 impl Files {
     /// Makes every file asked for, empty; says which one cannot be written.
     pub(crate) fn open(options: &RunOptions) -> anyhow::Result<Self> {
-        for path in [&options.report, &options.junit, &options.diagram, &options.curl].into_iter().flatten() {
+        for path in [
+            &options.report,
+            &options.junit,
+            &options.diagram,
+            &options.curl,
+        ]
+        .into_iter()
+        .flatten()
+        {
             create(path)?;
         }
-        if let Some(file) = &options.file {
-            let about = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
-            anyhow::ensure!(about.is_file(), "{} is not a file", file.display());
-        }
         if let Some(dir) = &options.keep {
-            std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         }
         Ok(Self {
             journal: options.journal.as_deref().map(create).transpose()?,
@@ -39,9 +44,23 @@ impl Files {
         })
     }
 
+    /// Says when the user's own file is not one.
+    pub(crate) fn check_given(options: &RunOptions) -> anyhow::Result<()> {
+        if let Some(file) = &options.file {
+            let about = std::fs::metadata(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            anyhow::ensure!(about.is_file(), "{} is not a file", file.display());
+        }
+        Ok(())
+    }
+
     /// A writer of the journal's file; several runs write one after the other.
     pub(crate) fn journal_writer(&mut self) -> anyhow::Result<Option<File>> {
-        self.journal.as_ref().map(File::try_clone).transpose().context("the journal's file is gone")
+        self.journal
+            .as_ref()
+            .map(File::try_clone)
+            .transpose()
+            .context("the journal's file is gone")
     }
 
     /// Writes the whole-file views.
@@ -53,12 +72,17 @@ impl Files {
             write(path, &junit::document(views))?;
         }
         if let Some(path) = &self.diagram {
-            let diagrams: Vec<String> = views.iter().map(mermaid::diagram).collect();
-            write(path, &diagrams.join("\n"))?;
+            write(path, &mermaid::document(views))?;
         }
         if let Some(path) = &self.curl {
-            let options = curl::Options { reveal, ..curl::Options::default() };
-            let scripts: Vec<String> = views.iter().map(|view| curl::script(view, &options)).collect();
+            let options = curl::Options {
+                reveal,
+                ..curl::Options::default()
+            };
+            let scripts: Vec<String> = views
+                .iter()
+                .map(|view| curl::script(view, &options))
+                .collect();
             write(path, &scripts.join("\n"))?;
         }
         Ok(())

@@ -32,9 +32,18 @@ impl Narration {
             (false, true) => Level::Verbose,
             (false, false) => Level::Normal,
         };
-        let palette = if output::colour() { Palette::colour() } else { Palette::plain() };
+        let palette = if output::colour() {
+            Palette::colour()
+        } else {
+            Palette::plain()
+        };
         let width = output::width().min(100);
-        let mut narrator = Narrator::new(Options { level, palette, width, reveal: options.reveal_tokens });
+        let mut narrator = Narrator::new(Options {
+            level,
+            palette,
+            width,
+            reveal: options.reveal_tokens,
+        });
         output::tell(&narrator.open(title, source));
         let (sender, receiver) = sync_channel(BACKLOG);
         let thread = std::thread::spawn(move || tell_all(&mut narrator, &receiver));

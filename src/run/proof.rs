@@ -31,7 +31,12 @@ pub(crate) fn copied(records: &[Arc<Record>]) -> Vec<Copied> {
     found
         .into_iter()
         .filter(|(_, agreed)| agreed.len() > 1)
-        .map(|((path, bytes, adler32), agreed)| Copied { path, bytes, adler32, agreed })
+        .map(|((path, bytes, adler32), agreed)| Copied {
+            path,
+            bytes,
+            adler32,
+            agreed,
+        })
         .collect()
 }
 
@@ -46,7 +51,9 @@ fn measured(exchange: &Exchange) -> Option<(String, u64, String)> {
         return None;
     }
     let digest = exchange.response_header("digest")?;
-    let adler32 = digest.split(',').find_map(|one| one.trim().strip_prefix("adler32="))?;
+    let adler32 = digest
+        .split(',')
+        .find_map(|one| one.trim().strip_prefix("adler32="))?;
     let bytes = exchange.response_header("content-length")?.parse().ok()?;
     let path = exchange.url.splitn(4, '/').nth(3)?.split('?').next()?;
     Some((format!("/{path}"), bytes, adler32.to_owned()))

@@ -54,7 +54,9 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         fs::create_dir_all(path).with_context(|| format!("cannot make the folder {shown}"))?;
-        let path = path.canonicalize().with_context(|| format!("cannot find the folder {shown}"))?;
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("cannot find the folder {shown}"))?;
         let directory = Self { path };
         directory.not_ready()?;
         directory.write("endpoints.json", "{}\n", 0o644)?;
@@ -71,7 +73,10 @@ impl Directory {
 
     /// The authority of an earlier `serve` in this folder, or a new one that later ones will find.
     pub(crate) fn authority(&self) -> anyhow::Result<Authority> {
-        let stored = (fs::read_to_string(self.file("ca.pem")), fs::read_to_string(self.file("authority.key")));
+        let stored = (
+            fs::read_to_string(self.file("ca.pem")),
+            fs::read_to_string(self.file("authority.key")),
+        );
         if let (Ok(certificate), Ok(key)) = stored {
             if let Ok(authority) = Authority::from_pem(&certificate, &key) {
                 return Ok(authority);
@@ -87,16 +92,24 @@ impl Directory {
         self.write("ca.pem", authority.pem(), 0o644)?;
         let hashed = self.file("certificates");
         if hashed.exists() {
-            fs::remove_dir_all(&hashed).with_context(|| format!("cannot renew {}", hashed.display()))?;
+            fs::remove_dir_all(&hashed)
+                .with_context(|| format!("cannot renew {}", hashed.display()))?;
         }
         fs::create_dir_all(&hashed).with_context(|| format!("cannot make {}", hashed.display()))?;
-        self.write(&format!("certificates/{}.0", authority.hash_name()), authority.pem(), 0o644)
+        self.write(
+            &format!("certificates/{}.0", authority.hash_name()),
+            authority.pem(),
+            0o644,
+        )
     }
 
     pub(crate) fn write_endpoints(&self, places: &[Place]) -> anyhow::Result<()> {
         let mut endpoints = Map::new();
         for place in places {
-            endpoints.insert(place.name.clone(), json!({"kind": place.kind, "url": place.base_url()}));
+            endpoints.insert(
+                place.name.clone(),
+                json!({"kind": place.kind, "url": place.base_url()}),
+            );
         }
         self.write_json("endpoints.json", &Value::Object(endpoints), 0o644)
     }
@@ -114,8 +127,10 @@ impl Directory {
     }
 
     pub(crate) fn write_users(&self, users: &[UserSecret]) -> anyhow::Result<()> {
-        let all: Map<_, _> =
-            users.iter().map(|user| (user.username.clone(), json!({"password": user.password}))).collect();
+        let all: Map<_, _> = users
+            .iter()
+            .map(|user| (user.username.clone(), json!({"password": user.password})))
+            .collect();
         self.write_json("users.json", &Value::Object(all), 0o600)
     }
 
@@ -129,8 +144,17 @@ impl Directory {
         text.push_str("export BEARER_TOKEN_FILE=\"$CARNET_DIR/token\"\n");
         text.push_str("export RUCIO_CONFIG=\"$CARNET_DIR/rucio.cfg\"\n");
         for place in places {
-            let name: String = place.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            writeln!(text, "export {}_URL={}", name.to_uppercase(), quoted(&place.base_url()))?;
+            let name: String = place
+                .name
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
+            writeln!(
+                text,
+                "export {}_URL={}",
+                name.to_uppercase(),
+                quoted(&place.base_url())
+            )?;
         }
         self.write("env.sh", &text, 0o644)
     }
@@ -159,9 +183,8 @@ impl Directory {
 
     pub(crate) fn not_ready(&self) -> anyhow::Result<()> {
         match fs::remove_file(self.file("ready")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot write in the folder {}", self.path.display()))
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+                .with_context(|| format!("cannot write in the folder {}", self.path.display())),
             _ => Ok(()),
         }
     }
@@ -176,7 +199,11 @@ impl Directory {
         let partial = self.file(&format!("{name}.partial"));
         let write = || -> std::io::Result<()> {
             let _stale = fs::remove_file(&partial);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&partial)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&partial)?;
             file.write_all(text.as_bytes())?;
             fs::rename(&partial, &path)
         };
@@ -187,7 +214,11 @@ impl Directory {
 /// A word for the shell.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// A name for a run that no other has.

@@ -17,7 +17,11 @@ pub(crate) struct Lab {
 impl Lab {
     /// Reads a topology; a confidential client without a secret is given one.
     pub(crate) fn of(scenario: &mut Scenario) -> Self {
-        let mut lab = Self { clients: Vec::new(), users: Vec::new(), rucio: None };
+        let mut lab = Self {
+            clients: Vec::new(),
+            users: Vec::new(),
+            rucio: None,
+        };
         let mut names = Vec::new();
         for (name, placed) in &scenario.actors {
             match &placed.spec {
@@ -35,19 +39,33 @@ impl Lab {
                     });
                 }
                 ActorSpec::Fts(fts) => {
-                    names.extend(fts.issuers.iter().map(|issuer| (issuer.client_id.clone(), name.clone())));
+                    names.extend(
+                        fts.issuers
+                            .iter()
+                            .map(|issuer| (issuer.client_id.clone(), name.clone())),
+                    );
                 }
                 _ => {}
             }
         }
         for placed in scenario.actors.values_mut() {
-            let ActorSpec::Issuer(issuer) = &mut placed.spec else { continue };
+            let ActorSpec::Issuer(issuer) = &mut placed.spec else {
+                continue;
+            };
             for client in &mut issuer.clients {
-                let confidential = !matches!(client.token_endpoint_auth_method, AuthMethod::None | AuthMethod::PrivateKeyJwt);
+                let confidential = !matches!(
+                    client.token_endpoint_auth_method,
+                    AuthMethod::None | AuthMethod::PrivateKeyJwt
+                );
                 if confidential && client.client_secret.is_none() {
-                    client.client_secret = Some(Alphanumeric.sample_string(&mut carnet_stage::Chance::unpredictable(), 40));
+                    client.client_secret = Some(
+                        Alphanumeric.sample_string(&mut carnet_stage::Chance::unpredictable(), 40),
+                    );
                 }
-                let actor = names.iter().find(|(id, _)| *id == client.client_id).map(|(_, name)| name.clone());
+                let actor = names
+                    .iter()
+                    .find(|(id, _)| *id == client.client_id)
+                    .map(|(_, name)| name.clone());
                 lab.clients.push(ClientSecret {
                     name: actor.unwrap_or_else(|| client.client_id.clone()),
                     client_id: client.client_id.clone(),

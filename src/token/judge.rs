@@ -1,7 +1,5 @@
 //! `carnet token verify` and `why`: the judge of the storage elements and services, at the command line.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context as _, anyhow};
 use carnet_profile::jose::{Jwks, Token};
 use carnet_profile::judge::{Demand, Rules, StorageAction, TrustedIssuer, Verdict, judge};
@@ -14,21 +12,32 @@ use crate::args::VerifyOptions;
 use crate::{Outcome, output};
 
 /// Name of the key that stands in for the issuer's when the signature is not looked at.
-const STAND_IN: &str = "not looked at";
+const STAND_IN: &str = "not looked at (`carnet token verify --jwks FILE` does)";
+
+/// The `kid` of that key.
+const STAND_IN_KID: &str = "stand-in";
 
 pub(crate) fn verify(options: &VerifyOptions) -> anyhow::Result<Outcome> {
     let token = given(options.token.clone())?;
     let file = options.jwks.as_deref().ok_or_else(|| {
         anyhow!("--jwks FILE is needed: the issuer's keys (`carnet token why` judges without the signature)")
     })?;
-    let document = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let jwks = Jwks::parse(&document).map_err(|fault| anyhow!("{} is no JWKS: {fault}", file.display()))?;
+    let document =
+        std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let jwks = Jwks::parse(&document)
+        .map_err(|fault| anyhow!("{} is no JWKS: {fault}", file.display()))?;
     let issuer = issuer_of(options, &token)?;
     let mut keys = FixedKeys::new();
     for unusable in keys.add(&issuer, &jwks) {
         output::complain(&format!("note: {unusable}"));
     }
-    let verdict = judge(&rules(options, &issuer)?, Some(&token), &keys, &demand(&options.demand)?, at(options));
+    let verdict = judge(
+        &rules(options, &issuer)?,
+        Some(&token),
+        &keys,
+        &demand(&options.demand)?,
+        at(options),
+    );
     Ok(tell(&verdict))
 }
 
@@ -37,16 +46,35 @@ pub(crate) fn why(options: &VerifyOptions) -> anyhow::Result<Outcome> {
     let parsed = Token::parse(&token).map_err(|fault| anyhow!("not a token: {fault}"))?;
     let issuer = issuer_of(options, &token)?;
     // The same claims under a key of our own: everything but the signature is judged as it stands.
-    let key = SigningKey::p256(STAND_IN)?;
-    let mut draft = Draft::new(parsed.claims.members().clone()).header("alg", "ES256").header("kid", STAND_IN);
+    let key = SigningKey::p256(STAND_IN_KID)?;
+    let mut draft = Draft::new(parsed.claims.members().clone())
+        .header("alg", "ES256")
+        .header("kid", STAND_IN_KID);
     if let Some(typ) = &parsed.header.typ {
         draft = draft.header("typ", typ.as_str());
     }
     let stand_in = draft.sign(&key, Way::Usual)?;
     let mut keys = FixedKeys::new();
-    keys.add(&issuer, &Jwks { keys: vec![key.jwk()] });
-    let verdict = judge(&rules(options, &issuer)?, Some(&stand_in), &keys, &demand(&options.demand)?, at(options));
-    output::tell_line("The signature is not looked at: `carnet token verify --jwks FILE` does.");
+    keys.add(
+        &issuer,
+        &Jwks {
+            keys: vec![key.jwk()],
+        },
+    );
+    let mut verdict = judge(
+        &rules(options, &issuer)?,
+        Some(&stand_in),
+        &keys,
+        &demand(&options.demand)?,
+        at(options),
+    );
+    for check in verdict
+        .checks
+        .iter_mut()
+        .filter(|check| ["key", "signature"].contains(&check.name.as_ref()))
+    {
+        check.saw = STAND_IN.into();
+    }
     Ok(tell(&verdict))
 }
 
@@ -59,7 +87,11 @@ fn issuer_of(options: &VerifyOptions, token: &str) -> anyhow::Result<String> {
         return Ok(issuer.clone());
     }
     let parsed = Token::parse(token).map_err(|fault| anyhow!("not a token: {fault}"))?;
-    parsed.claims.iss().map(str::to_owned).ok_or_else(|| anyhow!("the token has no `iss`: --issuer URL says whom to trust"))
+    parsed
+        .claims
+        .iss()
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow!("the token has no `iss`: --issuer URL says whom to trust"))
 }
 
 fn rules(options: &VerifyOptions, issuer: &str) -> anyhow::Result<Rules> {
@@ -75,8 +107,14 @@ fn rules(options: &VerifyOptions, issuer: &str) -> anyhow::Result<Rules> {
 
 /// `storage.read:/path` and its like are storage demands; anything else is a scope that must be there.
 fn demand(text: &str) -> anyhow::Result<Demand> {
-    let Some((name, path)) = text.split_once(':').filter(|(name, _)| name.starts_with("storage.")) else {
-        anyhow::ensure!(!text.starts_with("storage."), "--demand {text}: a path is missing; for example `{text}:/example/file`");
+    let Some((name, path)) = text
+        .split_once(':')
+        .filter(|(name, _)| name.starts_with("storage."))
+    else {
+        anyhow::ensure!(
+            !text.starts_with("storage."),
+            "--demand {text}: a path is missing; for example `{text}:/example/file`"
+        );
         return Ok(Demand::scope(text));
     };
     let action = match name {
@@ -97,27 +135,10 @@ fn demand(text: &str) -> anyhow::Result<Demand> {
 }
 
 fn tell(verdict: &Verdict) -> Outcome {
-    let mut text = format!("{}: {}\n", if verdict.granted { "granted" } else { "REFUSED" }, verdict.demand);
-    let name_width = verdict.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
-    for check in &verdict.checks {
-        let mark = if check.ok { "ok" } else { "NO" };
-        let line = if check.ok || check.wanted.is_empty() {
-            format!("saw {}", check.saw)
-        } else {
-            format!("saw {}, wanted {}", check.saw, check.wanted)
-        };
-        let _cannot_fail = writeln!(text, "  {mark}  {:name_width$}  {line}", check.name);
+    output::tell(&carnet_report::token::verdict(verdict, &super::options()));
+    if verdict.granted {
+        Outcome::Held
+    } else {
+        Outcome::Broken
     }
-    if let Some(refusal) = &verdict.refusal {
-        let error = refusal.error.map_or("no error code", carnet_profile::judge::ErrorCode::as_str);
-        let _cannot_fail = writeln!(text, "answer: {} {error}: {}", refusal.status, refusal.description);
-        if let Some(hint) = &refusal.hint {
-            let _cannot_fail = writeln!(text, "hint: {hint}");
-        }
-    }
-    for note in &verdict.notes {
-        let _cannot_fail = writeln!(text, "note: {}", note.text);
-    }
-    output::tell(&text);
-    if verdict.granted { Outcome::Held } else { Outcome::Broken }
 }

@@ -10,7 +10,11 @@ use crate::args::MintOptions;
 use crate::{Outcome, output};
 
 pub(crate) fn mint(options: &MintOptions) -> anyhow::Result<Outcome> {
-    let key = if options.rsa { SigningKey::rsa(&options.kid)? } else { SigningKey::p256(&options.kid)? };
+    let key = if options.rsa {
+        SigningKey::rsa(&options.kid)?
+    } else {
+        SigningKey::p256(&options.kid)?
+    };
     let now = now();
     let lifetime = lifetime(&options.lifetime)?;
     let mut claims = Map::new();
@@ -29,15 +33,22 @@ pub(crate) fn mint(options: &MintOptions) -> anyhow::Result<Outcome> {
     claim("iss", json!(options.issuer));
     claim("exp", json!(now + lifetime));
     claim("iat", json!(now));
-    claim("jti", json!(format!("{:016x}", carnet_stage::Chance::fresh().seed())));
+    claim(
+        "jti",
+        json!(format!("{:016x}", carnet_stage::Chance::fresh().seed())),
+    );
     if !options.group.is_empty() {
         claim("wlcg.groups", json!(options.group));
     }
     let algorithm = key.algorithm().name();
-    let token =
-        Draft::new(claims).header("kid", options.kid.as_str()).header("alg", algorithm).sign(&key, Way::Usual)?;
+    let token = Draft::new(claims)
+        .header("kid", options.kid.as_str())
+        .header("alg", algorithm)
+        .sign(&key, Way::Usual)?;
     if let Some(path) = &options.jwks_out {
-        let jwks = Jwks { keys: vec![key.jwk()] };
+        let jwks = Jwks {
+            keys: vec![key.jwk()],
+        };
         std::fs::write(path, format!("{:#}\n", jwks.to_json()))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -55,6 +66,10 @@ fn lifetime(text: &str) -> anyhow::Result<i64> {
         "d" => 86_400,
         other => anyhow::bail!("--lifetime {text}: `{other}` is no unit; s, m, h and d are"),
     };
-    let number: i64 = digits.parse().with_context(|| format!("--lifetime {text}: not a number of seconds, minutes, hours or days"))?;
-    number.checked_mul(unit).with_context(|| format!("--lifetime {text}: too long"))
+    let number: i64 = digits.parse().with_context(|| {
+        format!("--lifetime {text}: not a number of seconds, minutes, hours or days")
+    })?;
+    number
+        .checked_mul(unit)
+        .with_context(|| format!("--lifetime {text}: too long"))
 }

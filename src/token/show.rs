@@ -8,6 +8,10 @@ use crate::{Outcome, output};
 
 pub(crate) fn show(token: &str) -> anyhow::Result<Outcome> {
     let parsed = Token::parse(token).map_err(|fault| anyhow!("not a token: {fault}"))?;
-    output::tell(&carnet_report::token::show(&parsed, now()));
+    output::tell(&carnet_report::token::show_with(
+        &parsed,
+        now(),
+        &super::options(),
+    ));
     Ok(Outcome::Held)
 }

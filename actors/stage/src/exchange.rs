@@ -149,9 +149,13 @@ fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Longest body without a type that is kept, when it is JSON.
+const UNTYPED_LIMIT: usize = 16 * 1024;
+
 #[derive(Default)]
 struct Capture {
     bytes: u64,
+    untyped: bool,
     text: Option<Vec<u8>>,
     limit: usize,
     adler: Option<simd_adler32::Adler32>,
@@ -164,13 +168,20 @@ impl Capture {
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default();
         let kind = kind.to_ascii_lowercase();
-        let textual = kind.starts_with("text/")
+        // A short body without a type is kept too, in case it is JSON.
+        let short = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        let untyped = kind.is_empty() && short.is_some_and(|length| length <= UNTYPED_LIMIT);
+        let textual = untyped
+            || kind.starts_with("text/")
             || ["json", "xml", "x-www-form-urlencoded", "macaroon"]
                 .iter()
                 .any(|part| kind.contains(part));
         let adler = (digests && !textual).then(simd_adler32::Adler32::new);
         Self {
             bytes: 0,
+            untyped,
             text: textual.then(Vec::new),
             limit,
             adler,
@@ -196,7 +207,8 @@ impl Capture {
             .text
             .take()
             .filter(|text| !text.is_empty())
-            .and_then(|text| String::from_utf8(text).ok());
+            .and_then(|text| String::from_utf8(text).ok())
+            .filter(|text| !self.untyped || text.trim_start().starts_with(['{', '[']));
         let digest = self
             .adler
             .take()

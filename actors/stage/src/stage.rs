@@ -242,7 +242,14 @@ impl Stage {
             .authority
             .leaf(&hosts)
             .map_err(|error| fail(error.to_string()))?;
-        let tls = carnet_certs::server_config(&leaf, &["h2", "http/1.1"])
+        // Storage elements take HTTP/1.1 from whoever speaks it, as the real ones do: XRootD's third-party copy fails
+        // to push over HTTP/2 (storage page §1.0). HTTP/2 is for clients that speak nothing else.
+        let versions: &[&str] = if place.kind == "storage" {
+            &["http/1.1", "h2"]
+        } else {
+            &["h2", "http/1.1"]
+        };
+        let tls = carnet_certs::server_config(&leaf, versions)
             .map_err(|error| fail(error.to_string()))?;
         let server = Server {
             name: place.name.clone(),
