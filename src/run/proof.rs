@@ -20,10 +20,12 @@ pub(crate) fn copied(records: &[Arc<Record>]) -> Vec<Copied> {
     }
     for ((_, _, adler32), agreed) in &mut found {
         for record in records {
-            if let Event::State(change) = &record.event
-                && change.why.contains(adler32.as_str())
-                && !change.entity.starts_with("storage.")
-            {
+            let words = match &record.event {
+                Event::State(change) if !change.entity.starts_with("storage.") => &change.why,
+                Event::Note(note) => &note.text,
+                _ => continue,
+            };
+            if words.contains(adler32.as_str()) {
                 agree(agreed, &record.actor);
             }
         }

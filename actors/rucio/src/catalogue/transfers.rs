@@ -1,5 +1,7 @@
 //! Requests in the catalogue: what submitter, poller and finisher do to them (rucio page §2.2 to §2.4).
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::{Catalogue, Given};
@@ -294,7 +296,7 @@ impl Catalogue {
                 self.advance(
                     id,
                     RequestState::Done,
-                    "FTS finished the transfer",
+                    &done_words(outcome),
                     given.now,
                 );
                 if let Some(request) = self.requests.get_mut(id) {
@@ -437,4 +439,18 @@ impl Catalogue {
             self.history.push(request);
         }
     }
+}
+
+/// Why a request is done, with the size and checksum that were compared.
+fn done_words(outcome: &Outcome) -> String {
+    let mut words = "FTS finished the transfer".to_owned();
+    if let Outcome::Done { bytes, adler32 } = outcome {
+        if let Some(bytes) = bytes {
+            let _ = write!(words, ", {bytes} bytes");
+        }
+        if let Some(adler32) = adler32.as_deref().and_then(path::normal_adler32) {
+            let _ = write!(words, ", adler32 {adler32}");
+        }
+    }
+    words
 }
