@@ -6,6 +6,7 @@
 mod agents;
 mod end;
 mod orders;
+mod settings;
 mod storage_tokens;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use orders::{Ban, BanStatus, Cancelled, FileCancel};
+pub use settings::Settings;
 
 use crate::config::{Config, TokenModel};
 use crate::errors::Refused;
@@ -73,6 +75,7 @@ pub struct Book {
     tokens: TokenBook,
     scheduler: Scheduler,
     bans: BTreeMap<String, Ban>,
+    settings: Settings,
     last_file: FileId,
     last_pid: u64,
     changes: Vec<Change>,
@@ -119,6 +122,7 @@ impl Book {
                 node: config.node_concurrency,
             }),
             bans: BTreeMap::new(),
+            settings: Settings::default(),
             last_file: 0,
             last_pid: 0,
             changes: Vec::new(),

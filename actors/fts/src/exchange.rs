@@ -240,10 +240,32 @@ pub fn discreet(message: &str, tokens: &[&str], client_id: &str) -> String {
         let short = format!("{}...{}", &token[..5], &token[token.len() - 5..]);
         message = message.replace(token, &short);
     }
-    if !client_id.is_empty() {
-        message = message.replace(client_id, "<FTS client ID>");
+    replace_name(&message, client_id, "<FTS client ID>")
+}
+
+/// Replaces `name` where it stands for itself, not as a part of a longer name: client `fts`, not `fts:submit-transfer`.
+fn replace_name(text: &str, name: &str, with: &str) -> String {
+    if name.is_empty() {
+        return text.to_owned();
     }
-    message
+    let inner = |c: char| c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '/');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(name) {
+        let (before, tail) = rest.split_at(at);
+        let after = tail.get(name.len()..).unwrap_or_default();
+        let alone = !out
+            .chars()
+            .chain(before.chars())
+            .next_back()
+            .is_some_and(inner)
+            && !after.starts_with(|c: char| inner(c) && c != '.');
+        out.push_str(before);
+        out.push_str(if alone { with } else { name });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The reason of a file whose token could not be exchanged; it says "source" for both sides, as the real server does.
@@ -482,5 +504,20 @@ mod tests {
             discreet(message, &["eyJraWQiOiJyc2ExU3j6Q"], "fts.example"),
             "[invalid_token]: Access token for value eyJra...U3j6Q of <FTS client ID> was not found"
         );
+        for (text, client, wanted) in [
+            (
+                "Scope 'fts:submit-transfer' not allowed for client 'fts'",
+                "fts",
+                "Scope 'fts:submit-transfer' not allowed for client '<FTS client ID>'",
+            ),
+            (
+                "Bad credentials for fts.",
+                "fts",
+                "Bad credentials for <FTS client ID>.",
+            ),
+            ("drafts", "fts", "drafts"),
+        ] {
+            assert_eq!(discreet(text, &[], client), wanted);
+        }
     }
 }

@@ -186,8 +186,14 @@ impl Issuers {
         let endpoint = known
             .token_endpoint
             .ok_or_else(|| Silent("the issuer's metadata has no token_endpoint".into()))?;
-        self.ask(Method::POST, &endpoint, Some(config), Some(form))
-            .await
+        let answer = self
+            .ask(Method::POST, &endpoint, Some(config), Some(form))
+            .await;
+        if answer.is_err() {
+            // What does not answer may have moved.
+            self.lock().remove(&config.url);
+        }
+        answer
     }
 
     async fn ask(

@@ -42,7 +42,7 @@ use crate::service::Service;
 #[allow(clippy::unused_async, reason = "every actor starts the same way")]
 pub async fn start(actor: Actor, config: Config) -> Result<axum::Router, StartError> {
     check(&config)?;
-    let service = Arc::new(Service::new(actor.clone(), config));
+    let service = Service::new(actor.clone(), config);
     actor.spawn(Arc::clone(&service).dispatch());
     let warm = Arc::clone(&service);
     actor.spawn(async move { warm.issuers().warm_up().await });

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::book::Book;
 use crate::exchange::{Needs, discreet, real_refresh, seed_refresh, understand};
 use crate::reason::{Failure, Scope, errno};
 use crate::service::Service;
@@ -77,37 +78,43 @@ impl Service {
         Err(could_not(scope, None))
     }
 
-    /// Refreshes a row; if somebody is at it already, waits for what he gets.
+    /// Refreshes a row; if somebody is at it already, waits for what he gets. The request goes on when the caller
+    /// does not: a cancelled transfer must not leave the row to nobody.
     async fn refresh(
         &self,
         id: &str,
-        form: impl Fn(&TokenRow, &Secret) -> String,
+        form: fn(&TokenRow, &Secret) -> String,
     ) -> Result<(), String> {
         let row = self.act(|book, _| book.start_refresh(id));
-        let Some((row, refresh)) =
-            row.and_then(|row| row.refresh.clone().map(|refresh| (row, refresh)))
-        else {
-            self.token_moves(|book| {
-                book.tokens()
-                    .get(id)
-                    .is_none_or(|row| row.state != TokenState::Refreshing)
-            })
-            .await;
-            return match self
-                .book()
-                .tokens()
+        if let (Some(row), Some(service)) = (row, self.shared()) {
+            self.actor().spawn(async move {
+                let result = match row.refresh.clone() {
+                    Some(refresh) => {
+                        service
+                            .ask_refresh(&row, &refresh, form(&row, &refresh))
+                            .await
+                    }
+                    None => Err("there is no refresh token".into()),
+                };
+                service.act(|book, now| book.refreshed(&row.id, result, now.as_second()));
+                service.token_has_moved();
+            });
+        }
+        let settled = |book: &Book| {
+            book.tokens()
                 .get(id)
-                .and_then(|row| row.message.clone())
-            {
-                Some(message) => Err(message),
-                None => Ok(()),
-            };
+                .is_none_or(|row| row.state != TokenState::Refreshing)
         };
-        let result = self.ask_refresh(&row, &refresh, form(&row, &refresh)).await;
-        let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
-        self.act(|book, now| book.refreshed(id, result, now.as_second()));
-        self.token_has_moved();
-        outcome
+        self.token_moves(settled).await;
+        match self
+            .book()
+            .tokens()
+            .get(id)
+            .and_then(|row| row.message.clone())
+        {
+            Some(message) => Err(message),
+            None => Ok(()),
+        }
     }
 
     async fn ask_refresh(

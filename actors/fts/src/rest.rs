@@ -5,6 +5,7 @@ pub(crate) mod bans;
 pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod orders;
+pub(crate) mod settings;
 
 use std::collections::HashMap;
 

@@ -57,6 +57,24 @@ pub(crate) fn routes(service: Arc<Service>) -> Router {
                 .delete(rest::bans::unban),
         )
         .route(
+            "/config/se",
+            get(rest::settings::storages)
+                .post(rest::settings::set_storages)
+                .delete(rest::settings::forget_storage),
+        )
+        .route(
+            "/config/links",
+            get(rest::settings::links).post(rest::settings::set_link),
+        )
+        .route(
+            "/config/links/{name}",
+            get(rest::settings::link).delete(rest::settings::forget_link),
+        )
+        .route(
+            "/config/global",
+            get(rest::settings::global).post(rest::settings::set_global),
+        )
+        .route(
             "/status/hosts",
             post(rest::needs_certificate).get(rest::needs_certificate),
         )

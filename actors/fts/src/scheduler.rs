@@ -41,11 +41,20 @@ enum Place {
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
+    special: Special,
     units: HashMap<UnitId, Unit>,
     queues: BTreeMap<Link, BTreeSet<(Reverse<u8>, UnitId)>>,
     delayed: BTreeSet<(i64, UnitId)>,
     running: Running,
     turn: Option<Link>,
+}
+
+/// Limits of single links and storage elements, where an operator set them.
+#[derive(Debug, Default)]
+struct Special {
+    links: HashMap<Link, usize>,
+    out: HashMap<String, usize>,
+    into: HashMap<String, usize>,
 }
 
 #[derive(Debug, Default)]
@@ -79,13 +88,20 @@ impl Running {
         less(&mut self.into, &link.1);
     }
 
-    fn has_room(&self, link: &Link, limits: &Limits) -> bool {
-        let count =
-            |map: &HashMap<String, usize>, key: &String| map.get(key).copied().unwrap_or_default();
+    fn has_room(&self, link: &Link, limits: &Limits, special: &Special) -> bool {
+        fn fits<K: std::hash::Hash + Eq>(
+            running: &HashMap<K, usize>,
+            special: &HashMap<K, usize>,
+            key: &K,
+            usual: usize,
+        ) -> bool {
+            running.get(key).copied().unwrap_or_default()
+                < special.get(key).copied().unwrap_or(usual)
+        }
         self.total < limits.node
-            && self.links.get(link).copied().unwrap_or_default() < limits.link
-            && count(&self.out, &link.0) < limits.storage
-            && count(&self.into, &link.1) < limits.storage
+            && fits(&self.links, &special.links, link, limits.link)
+            && fits(&self.out, &special.out, &link.0, limits.storage)
+            && fits(&self.into, &special.into, &link.1, limits.storage)
     }
 }
 
@@ -99,12 +115,31 @@ impl Scheduler {
         };
         Self {
             limits,
+            special: Special::default(),
             units: HashMap::new(),
             queues: BTreeMap::new(),
             delayed: BTreeSet::new(),
             running: Running::default(),
             turn: None,
         }
+    }
+
+    /// How many units may run at once out of and into a storage element; `None` is what all others have.
+    pub fn limit_storage(&mut self, storage: &str, out: Option<usize>, into: Option<usize>) {
+        for (map, limit) in [(&mut self.special.out, out), (&mut self.special.into, into)] {
+            match limit {
+                Some(limit) => map.insert(storage.to_owned(), limit),
+                None => map.remove(storage),
+            };
+        }
+    }
+
+    /// How many units may run at once on a link; `None` is what all others have.
+    pub fn limit_link(&mut self, link: Link, limit: Option<usize>) {
+        match limit {
+            Some(limit) => self.special.links.insert(link, limit),
+            None => self.special.links.remove(&link),
+        };
     }
 
     /// A unit enters the queue; it may start from `from` on (Unix milliseconds). Entering again moves it.
@@ -199,7 +234,7 @@ impl Scheduler {
     /// The first link after the one that had its turn last, with somebody waiting and room for him.
     fn next_link(&self) -> Option<Link> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let fits = |link: &&Link| self.running.has_room(link, &self.limits);
+        let fits = |link: &&Link| self.running.has_room(link, &self.limits, &self.special);
         let Some(turn) = &self.turn else {
             return self.queues.keys().find(fits).cloned();
         };
@@ -288,6 +323,20 @@ mod tests {
         assert_eq!(started.len(), 3, "storage a gives three: {started:?}");
         queue.leave(started[0]);
         assert_eq!(queue.start(0).len(), 1);
+    }
+
+    #[test]
+    fn an_operator_narrows_one_storage_element_or_link() {
+        let mut queue = scheduler(10, 10, 10);
+        queue.limit_storage("a", Some(2), None);
+        queue.limit_link(link("a", "x"), Some(1));
+        for (unit, to) in [(1, "x"), (2, "x"), (3, "y"), (4, "y")] {
+            queue.enqueue(unit, link("a", to), 3, 0);
+        }
+        assert_eq!(queue.start(0), [1, 3]);
+        queue.limit_storage("a", None, None);
+        queue.limit_link(link("a", "x"), Some(0));
+        assert_eq!(queue.start(0), [4], "0 closes a link");
     }
 
     #[test]

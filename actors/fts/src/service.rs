@@ -4,7 +4,7 @@
 //! exchanges are tasks of their own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use carnet_stage::{Actor, Event, FaultEvent, Seq, StateChange, current_cause, with_cause};
@@ -35,6 +35,7 @@ const EXCHANGE_ROUND: SignedDuration = SignedDuration::from_secs(30);
 
 /// The server.
 pub struct Service {
+    me: Weak<Self>,
     actor: Actor,
     config: Config,
     book: Mutex<Book>,
@@ -48,8 +49,9 @@ pub struct Service {
 
 impl Service {
     /// A server that does nothing yet; [`Service::dispatch`] gives it life.
-    pub fn new(actor: Actor, config: Config) -> Self {
-        Self {
+    pub fn new(actor: Actor, config: Config) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             book: Mutex::new(Book::new(&config, actor.host())),
             issuers: Issuers::new(actor.clone(), &config.issuers, config.tokens),
             door: Door::new(&actor, &config),
@@ -59,7 +61,12 @@ impl Service {
             agents: Mutex::default(),
             actor,
             config,
-        }
+        })
+    }
+
+    /// Itself, for tasks that outlive the call.
+    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// Its footing.

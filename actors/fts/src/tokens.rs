@@ -252,15 +252,15 @@ impl TokenBook {
         }
     }
 
-    /// A refresh begins, if nobody else refreshes this row. Gives the row as it was.
+    /// A refresh begins, if nobody else refreshes this row. Gives the row.
     pub fn start_refresh(&mut self, id: &str) -> Option<TokenRow> {
         let row = self
             .rows
             .get_mut(id)
             .filter(|row| row.state == TokenState::Ready && row.refresh.is_some())?;
-        let before = row.clone();
+        row.message = None;
         row.state = TokenState::Refreshing;
-        Some(before)
+        Some(row.clone())
     }
 
     /// The refresh succeeded: the access token changes, the refresh token only if a new one came.

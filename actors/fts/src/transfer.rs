@@ -198,10 +198,13 @@ async fn carry_as_in_the_flows(
         at_source.as_deref(),
         at_destination.as_deref(),
     )?;
-    Ok(Arrived {
-        size: destination.size.or(source.size).unwrap_or_default(),
-        seconds,
-    })
+    let size = destination.size.or(source.size).unwrap_or_default();
+    if let Some(value) = at_destination.as_deref().or(at_source.as_deref()) {
+        service
+            .actor()
+            .note(format!("both sides agree: {size} bytes, {algorithm} {value}"));
+    }
+    Ok(Arrived { size, seconds })
 }
 
 /// Compares what is known of both sides and of the user's wish.
@@ -241,7 +244,18 @@ pub(crate) async fn copy(
     source_token: &Secret,
     destination_token: &Secret,
 ) -> Result<f64, Failure> {
-    let mode = service.config().mode;
+    let mode = service
+        .book()
+        .settings()
+        .mode(
+            &orders.source.storage(),
+            &orders.destination.storage(),
+            service.config().mode,
+        )
+        .ok_or_else(|| {
+            let text = "STREAMED DISABLED Only streamed copy possible but streaming is disabled";
+            Failure::new(Scope::Transfer, errno::EPERM, text)
+        })?;
     let (active, other, own, peer) = match mode {
         CopyMode::Pull => (
             &sides.destination,

@@ -6,7 +6,7 @@
 mod common;
 
 use carnet_fts::Config;
-use carnet_fts::config::{IssuerConfig, StorageTokens};
+use carnet_fts::config::{IssuerConfig, IssuerUnreachable, StorageTokens};
 use common::{Answer, ISSUER, World, one_file};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -457,5 +457,136 @@ async fn many_files_with_one_token_pair_are_one_exchange() {
             .count(),
         100
     );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancel_during_the_refresh_leaves_the_token_usable() {
+    let world = World::start(Config::default()).await;
+    world.script(|_, got| {
+        got.body
+            .starts_with("grant_type=refresh_token")
+            .then(|| Answer {
+                hang: true,
+                ..Answer::new(200, "{")
+            })
+    });
+    let token = world.token(&json!({}));
+    let job = world.submit(&token, &one_file()).await;
+    world.until("fts.token", None, &["REFRESHING"]).await;
+    world
+        .ask("DELETE", &format!("/jobs/{job}"), Some(&token), None)
+        .await;
+    assert_eq!(world.end(&job).await, "CANCELED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_unreachable_issuer_fails_the_files_or_only_holds_them() {
+    for mode in [IssuerUnreachable::Fail, IssuerUnreachable::CrashLoop] {
+        let world = World::start(Config {
+            issuer_unreachable: mode,
+            ..Config::default()
+        })
+        .await;
+        let away = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let flag = std::sync::Arc::clone(&away);
+        world.script(move |_, got| {
+            let moved =
+                flag.load(std::sync::atomic::Ordering::SeqCst) && got.path.contains("well-known");
+            moved.then(|| {
+                let metadata = json!({"issuer": ISSUER, "jwks_uri": "https://iam.example/jwk",
+                    "token_endpoint": "https://nowhere.example/token"});
+                Answer::new(200, metadata.to_string())
+            })
+        });
+        let token = world.token(&json!({}));
+        let job = world.submit(&token, &one_file()).await;
+        world.until("fts.token", None, &["FAILED"]).await;
+        if mode == IssuerUnreachable::Fail {
+            assert_eq!(world.end(&job).await, "FAILED");
+            assert!(
+                world.reasons(&job, &token).await[0]
+                    .contains("could not connect to nowhere.example")
+            );
+        } else {
+            assert_eq!(world.changes("fts.file"), [">TOKEN_PREP"]);
+            away.store(false, std::sync::atomic::Ordering::SeqCst);
+            world.clock().advance(std::time::Duration::from_secs(70));
+            assert_eq!(world.end(&job).await, "FINISHED");
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn real_rounds_are_kept_on_the_clock_when_asked_for() {
+    let world = World::start(Config {
+        realistic_rounds: true,
+        ..Config::default()
+    })
+    .await;
+    let token = world.token(&json!({}));
+    let job = world.submit(&token, &one_file()).await;
+    assert_eq!(world.changes("fts.token"), [">WAITING"]);
+    let mut seconds = 0;
+    while world.changes("fts.file").last().unwrap() != "TOKEN_PREP>SUBMITTED" {
+        world.clock().advance(std::time::Duration::from_secs(2));
+        seconds += 2;
+        for _ in 0..2000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(seconds < 600);
+    }
+    assert!(seconds >= 30, "the exchange came after {seconds} s");
+    while !world
+        .changes("fts.job")
+        .contains(&"ACTIVE>FINISHED".to_owned())
+    {
+        world.clock().advance(std::time::Duration::from_secs(2));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.end(&job).await, "FINISHED");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn operators_choose_who_moves_the_bytes() {
+    let world = World::start(Config::default()).await;
+    world.put("se2", "/example/file", 1_048_576);
+    let token = world.token(&json!({}));
+    let set = json!({"https://se2.example": {"se_info": {"tpc_support": "PUSH", "inbound_max_active": 5}}});
+    assert_eq!(
+        world
+            .ask("POST", "/config/se", Some(&token), Some(&set))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(world.json("/config/se", &token).await, set);
+    let job = world.submit(&token, &one_file()).await;
+    assert_eq!(world.end(&job).await, "FINISHED");
+    assert!(
+        world.lines().contains(&"COPY se1 /example/file".to_owned()),
+        "{:?}",
+        world.lines()
+    );
+    let link = json!({"symbolicname": "l", "source": "https://se1.example", "destination": "https://se2.example",
+        "min_active": 1, "max_active": 2});
+    assert_eq!(
+        world
+            .ask("POST", "/config/links", Some(&token), Some(&link))
+            .await
+            .0,
+        201
+    );
+    assert_eq!(world.json("/config/links/l", &token).await, link);
+    let none = json!({"https://se1.example": {"se_info": {"tpc_support": "PULL"}}});
+    world
+        .ask("POST", "/config/se", Some(&token), Some(&none))
+        .await;
+    let job = world.submit(&token, &one_file()).await;
+    assert_eq!(world.end(&job).await, "FAILED");
+    assert!(world.reasons(&job, &token).await[0].contains("STREAMED DISABLED"));
     world.stop().await;
 }

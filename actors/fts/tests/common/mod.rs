@@ -324,8 +324,16 @@ impl World {
             .await
             .unwrap_or_else(|| {
                 panic!(
-                    "{entity} {id:?} never came to {states:?}: {:#?}",
-                    self.changes(entity)
+                    "{entity} {id:?} never came to {states:?}: {:#?}, tokens {:#?}, asked {:#?}",
+                    self.changes(entity),
+                    self.changes("fts.token"),
+                    self.shared
+                        .got
+                        .lock()
+                        .unwrap()
+                        .iter()
+                        .map(Got::line)
+                        .collect::<Vec<_>>()
                 )
             })
     }
