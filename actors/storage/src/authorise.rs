@@ -135,10 +135,10 @@ impl Door {
 
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
         let now = self.actor.clock().seconds();
-        if let Some((macaroons, text)) = self.macaroons.as_ref().zip(token) {
-            if let Some(opened) = macaroons.open(text, now) {
-                return by_macaroon(opened, doing, path);
-            }
+        if let Some((macaroons, text)) = self.macaroons.as_ref().zip(token)
+            && let Some(opened) = macaroons.open(text, now)
+        {
+            return by_macaroon(opened, doing, path);
         }
         let parsed = token.and_then(|text| Token::parse(text).ok());
         let issuer = parsed

@@ -132,7 +132,7 @@ pub(crate) async fn arriving(element: &Element, method: &Method, path: &str) -> 
                 .actor
                 .clock()
                 .sleep(Duration::from_millis(*millis))
-                .await
+                .await;
         }
         Effect::Status(status) => instead = Some(refusal(*status)),
         Effect::Drop => {
@@ -239,10 +239,10 @@ impl Installed {
                 found.headers_mut().remove(name.as_str());
             }
             Effect::SetHeader(line) => {
-                if let Some((name, value)) = line.split_once(':') {
-                    if let Ok(name) = HeaderName::try_from(name.trim()) {
-                        answer::set(&mut found, name, value.trim());
-                    }
+                if let Some((name, value)) = line.split_once(':')
+                    && let Ok(name) = HeaderName::try_from(name.trim())
+                {
+                    answer::set(&mut found, name, value.trim());
                 }
             }
             Effect::Named(name) => respell(&mut found, name),
@@ -356,7 +356,7 @@ pub(crate) async fn leaving(
                 .actor
                 .clock()
                 .sleep(Duration::from_millis(*millis))
-                .await
+                .await;
         }
         _ => {}
     }
@@ -482,17 +482,17 @@ impl http_body::Body for Spoiled {
         if let Some(limit) = self.cut.or(self.stall) {
             data.truncate((limit - self.at).min(data.len() as u64) as usize);
         }
-        if let Some(offset) = self.flip.and_then(|flip| flip.checked_sub(self.at)) {
-            if (offset as usize) < data.len() {
-                let mut changed = BytesMut::from(&data[..]);
-                changed[offset as usize] ^= 1;
-                data = changed.freeze();
-            }
+        if let Some(offset) = self.flip.and_then(|flip| flip.checked_sub(self.at))
+            && (offset as usize) < data.len()
+        {
+            let mut changed = BytesMut::from(&data[..]);
+            changed[offset as usize] ^= 1;
+            data = changed.freeze();
         }
         self.at += data.len() as u64;
         if let Some(clock) = self.clock.clone() {
             self.rest = Some(Box::pin(async move {
-                clock.sleep(Duration::from_millis(50)).await
+                clock.sleep(Duration::from_millis(50)).await;
             }));
         }
         Poll::Ready(Some(Ok(Frame::data(data))))

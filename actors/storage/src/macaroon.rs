@@ -51,9 +51,8 @@ impl Macaroon {
                 &["READ_METADATA", "DOWNLOAD", "UPLOAD", "LIST", "MANAGE"]
             }
             Doing::PutNew => &["UPLOAD"],
-            Doing::PutOver => &["DELETE"],
             Doing::MakeCollection | Doing::MoveFrom | Doing::MoveTo => &["MANAGE"],
-            Doing::Delete | Doing::MoveOver | Doing::MoveFromOver => &["DELETE"],
+            Doing::PutOver | Doing::Delete | Doing::MoveOver | Doing::MoveFromOver => &["DELETE"],
             Doing::Change => &["UPDATE_METADATA", "MANAGE"],
             Doing::Stage => &["STAGE"],
         };
@@ -179,7 +178,7 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     for activity in activities.unwrap_or_else(|| ACTIVITIES.map(str::to_owned).to_vec()) {
         match element.door.admit(&call, doing(&activity)).await {
             Ok(pass) => {
-                subject = pass.subject().to_owned();
+                pass.subject().clone_into(&mut subject);
                 granted.push(activity);
             }
             Err(answer) => refused = Some(answer),

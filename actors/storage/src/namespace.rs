@@ -346,10 +346,11 @@ impl Tree {
         let Some(parent) = path.parent() else {
             return Err(TreeError::Overlap);
         };
-        if let Node::Directory(_, children) = node {
-            if !recursive && !children.is_empty() {
-                return Err(TreeError::NotEmpty);
-            }
+        if let Node::Directory(_, children) = node
+            && !recursive
+            && !children.is_empty()
+        {
+            return Err(TreeError::NotEmpty);
         }
         let gone = self.files(path);
         if let Some(Node::Directory(meta, children)) = self.node_mut(&parent) {

@@ -82,10 +82,10 @@ impl CleanPath {
         if !raw.starts_with('/') {
             return fault(400, "path is not absolute");
         }
-        if raw.to_ascii_lowercase().contains("%2f") {
-            if let Oddity::Refuse(status) = rules.encoded_slash {
-                return fault(status, "encoded slash in path");
-            }
+        if raw.to_ascii_lowercase().contains("%2f")
+            && let Oddity::Refuse(status) = rules.encoded_slash
+        {
+            return fault(status, "encoded slash in path");
         }
         let lower = raw.to_ascii_lowercase();
         if let Some(refused) = rules.refused.iter().find(|text| lower.contains(**text)) {
@@ -97,7 +97,7 @@ impl CleanPath {
         let Ok(decoded) = percent_decode_str(raw).decode_utf8() else {
             return fault(400, "path is not UTF-8");
         };
-        if decoded.chars().any(|c| c.is_control()) {
+        if decoded.chars().any(char::is_control) {
             return fault(400, "control character in path");
         }
         let mut text = String::with_capacity(decoded.len());

@@ -148,7 +148,7 @@ impl Pattern {
             let turned = all.without_front(front).then(front);
             sum = if block == 0 {
                 AdlerSum::of(&self.head())
-                    .then(turned.without_front(AdlerSum::of(&self.first_line(line))))
+                    .then(turned.without_front(AdlerSum::of(&first_line(line))))
             } else {
                 sum.then(turned)
             };
@@ -161,10 +161,10 @@ impl Pattern {
         }
         sum.value()
     }
+}
 
-    fn first_line(self, line: usize) -> Bytes {
-        BASE.block.slice(line * LINE..(line + 1) * LINE)
-    }
+fn first_line(line: usize) -> Bytes {
+    BASE.block.slice(line * LINE..(line + 1) * LINE)
 }
 
 #[cfg(test)]

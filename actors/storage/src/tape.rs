@@ -217,10 +217,10 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
                         None => error = Some("file does not exist".into()),
                         Some(Entry::Directory(_)) => error = Some("not a file".into()),
                         Some(Entry::File(file)) if file.locality == Locality::Lost => {
-                            error = Some("file is lost".into())
+                            error = Some("file is lost".into());
                         }
                         Some(Entry::File(_)) => {
-                            coming.push((element.area(&pass).clone(), path.clone()))
+                            coming.push((element.area(&pass).clone(), path.clone()));
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! The XML of PROPFIND and PROPPATCH: read strictly, written plainly (RFC 4918 §9.1, §9.2; storage page §1.4).
 
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
 use quick_xml::reader::NsReader;
 
@@ -51,6 +51,8 @@ struct Pieces<'x> {
     reader: NsReader<&'x [u8]>,
     text: &'x str,
     depth: usize,
+    /// Where the last piece begins.
+    before: usize,
 }
 
 impl<'x> Pieces<'x> {
@@ -60,6 +62,7 @@ impl<'x> Pieces<'x> {
             reader: NsReader::from_reader(text.as_bytes()),
             text,
             depth: 0,
+            before: 0,
         })
     }
 
@@ -73,6 +76,7 @@ impl<'x> Pieces<'x> {
         let mut buffer = Vec::new();
         loop {
             buffer.clear();
+            self.before = self.position();
             let (resolved, event) = self
                 .reader
                 .read_resolved_event_into(&mut buffer)
@@ -100,6 +104,7 @@ impl<'x> Pieces<'x> {
                 Event::Eof => return Ok(Piece::End),
                 Event::Text(text) => return Ok(Piece::Text(text.into_inner().into_owned())),
                 Event::DocType(_) => return Err(Malformed),
+                Event::GeneralRef(reference) => known(&reference)?,
                 _ => {}
             }
         }
@@ -124,14 +129,25 @@ impl<'x> Pieces<'x> {
         let start = self.position();
         let depth = self.depth;
         loop {
-            let end = self.position();
             match self.next()? {
-                Piece::Close if self.depth < depth => return Ok(self.text[start..end].to_owned()),
+                Piece::Close if self.depth < depth => {
+                    return Ok(self.text[start..self.before].to_owned());
+                }
                 Piece::End => return Err(Malformed),
                 _ => {}
             }
         }
     }
+}
+
+/// Without a document type, an entity is a character or one of the five that every document has (XML 1.0 §4.6).
+fn known(reference: &BytesRef<'_>) -> Result<(), Malformed> {
+    let character = reference.resolve_char_ref().map_err(|_| Malformed)?;
+    let name: &str = reference;
+    if character.is_some() || ["lt", "gt", "amp", "apos", "quot"].contains(&name) {
+        return Ok(());
+    }
+    Err(Malformed)
 }
 
 /// `xmlns:x=""` is not allowed (Namespaces in XML 1.0 §2.2; litmus asks for it).
@@ -331,6 +347,19 @@ mod tests {
             ])
         );
         assert_eq!(proppatch(b"<x/>"), Err(Malformed));
+        for (value, wanted) in [
+            ("&#65536;", Some("&#65536;")),
+            ("a &lt;", Some("a &lt;")),
+            ("b<!-- c -->", Some("b<!-- c -->")),
+            ("<![CDATA[<]]>", Some("<![CDATA[<]]>")),
+            ("&other;", None),
+        ] {
+            let body = format!(
+                "<propertyupdate xmlns=\"DAV:\"><set><prop><a xmlns=\"urn:z\">{value}</a></prop></set></propertyupdate>"
+            );
+            let set = wanted.map(|wanted| vec![Patch::Set(name("urn:z", "a"), wanted.to_owned())]);
+            assert_eq!(proppatch(body.as_bytes()).ok(), set, "{value}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The backends: a directory that survives a restart, terabytes that are stored nowhere, temporary files
 //! without a name.
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use stage::{TestStage, config};

@@ -1,5 +1,7 @@
 //! Third-party copies between two storage elements over HTTPS (storage page §2).
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use axum::Router;

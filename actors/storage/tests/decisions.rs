@@ -1,6 +1,8 @@
 //! Every recorded decision of XRootD 5.5.3, XRootD 6.2.1 and StoRM WebDAV, asked of a served storage element
 //! in that dialect over HTTPS with minted tokens: allowed or refused, and the exact status (storage page §3.8).
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use carnet_storage::path::{CleanPath, Oddity, PathRules};

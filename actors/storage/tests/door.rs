@@ -1,5 +1,7 @@
 //! Who is let in, and how a refusal looks (storage page §3, issuer page §1).
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use carnet_stage::Event;

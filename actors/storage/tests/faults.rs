@@ -1,6 +1,8 @@
 //! Installed faults and what a correct storage element makes of them (storage page §7.5); cancelling; the
 //! guard against addresses that are nobody's business.
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use carnet_stage::{Actor, Effect, Event, Fault, FaultPlace};

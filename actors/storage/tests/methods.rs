@@ -1,5 +1,7 @@
 //! The plain methods of a storage element over HTTPS (storage page §1.1, §5.1).
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use stage::{TestStage, config};

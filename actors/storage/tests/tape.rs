@@ -1,5 +1,7 @@
 //! The tape interface (storage page §6) and macaroons (§3.7).
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use std::time::Duration;

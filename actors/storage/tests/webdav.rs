@@ -1,6 +1,8 @@
 //! WebDAV as its clients use it (storage page §1): PUT, GET with ranges and conditions, MOVE, COPY, PROPFIND,
 //! PROPPATCH.
 
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod stage;
 
 use stage::{TestStage, config};

@@ -92,13 +92,13 @@ impl MemoryWriter {
             State::Small(small) => {
                 let had = small.len();
                 small.extend_from_slice(&bytes);
-                if had < LINE && small.len() >= LINE {
-                    if let Some(pattern) =
+                if had < LINE
+                    && small.len() >= LINE
+                    && let Some(pattern) =
                         Pattern::recognise(small).filter(|pattern| pattern.matches(0, small))
-                    {
-                        self.state = State::Seeded(pattern, small.len() as u64);
-                        return Ok(());
-                    }
+                {
+                    self.state = State::Seeded(pattern, small.len() as u64);
+                    return Ok(());
                 }
             }
         }
@@ -123,13 +123,13 @@ impl MemoryWriter {
     }
 
     async fn spill_if_large(&mut self) -> Result<(), StoreError> {
-        if let State::Small(small) = &mut self.state {
-            if small.len() as u64 > self.store.in_memory {
-                let held = small.split().freeze();
-                let mut spool = Spool::new(self.store.unnamed().map_err(StoreError::of)?);
-                spool.write(&held).await?;
-                self.state = State::Spooled(spool);
-            }
+        if let State::Small(small) = &mut self.state
+            && small.len() as u64 > self.store.in_memory
+        {
+            let held = small.split().freeze();
+            let mut spool = Spool::new(self.store.unnamed().map_err(StoreError::of)?);
+            spool.write(&held).await?;
+            self.state = State::Spooled(spool);
         }
         Ok(())
     }

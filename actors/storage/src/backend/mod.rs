@@ -88,7 +88,7 @@ impl Store {
         Ok(match self {
             Self::Memory(store) => Writer::Memory(store.begin()),
             Self::Disk(store) => Writer::Disk(store.begin()?),
-            Self::Synthetic(store) => Writer::Synthetic(store.begin()),
+            Self::Synthetic(_) => Writer::Synthetic(SyntheticStore::begin()),
         })
     }
 

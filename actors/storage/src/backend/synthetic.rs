@@ -11,7 +11,7 @@ use crate::pattern::{LINE, Pattern};
 pub struct SyntheticStore;
 
 impl SyntheticStore {
-    pub(super) fn begin(self) -> SyntheticWriter {
+    pub(super) fn begin() -> SyntheticWriter {
         SyntheticWriter {
             length: 0,
             state: State::Head(BytesMut::new()),
@@ -47,7 +47,7 @@ impl SyntheticWriter {
                 }
             }
             State::Seeded(pattern) if !pattern.matches(self.length, bytes) => {
-                self.state = State::Foreign
+                self.state = State::Foreign;
             }
             State::Seeded(_) | State::Foreign => {}
         }

@@ -102,7 +102,7 @@ pub enum Unrooted {
 }
 
 /// Conditions of one operation: any of the groups, and of a group every verb.
-pub type AnyOf = &'static [&'static [Verb]];
+pub(super) type AnyOf = &'static [&'static [Verb]];
 
 /// The rules of one server.
 #[derive(Debug)]

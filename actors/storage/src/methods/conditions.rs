@@ -41,10 +41,10 @@ pub(crate) fn judge(
         if !lists(field, etag, false) {
             return Verdict::Failed;
         }
-    } else if let Some(since) = text(headers, "if-unmodified-since").and_then(parse_http_date) {
-        if seconds.is_some_and(|modified| modified > since) {
-            return Verdict::Failed;
-        }
+    } else if let Some(since) = text(headers, "if-unmodified-since").and_then(parse_http_date)
+        && seconds.is_some_and(|modified| modified > since)
+    {
+        return Verdict::Failed;
     }
     if let Some(field) = text(headers, "if-none-match") {
         if lists(field, etag, true) {
@@ -54,10 +54,11 @@ pub(crate) fn judge(
                 Verdict::Failed
             };
         }
-    } else if let Some(since) = text(headers, "if-modified-since").and_then(parse_http_date) {
-        if reading && seconds.is_some_and(|modified| modified <= since) {
-            return Verdict::NotModified;
-        }
+    } else if let Some(since) = text(headers, "if-modified-since").and_then(parse_http_date)
+        && reading
+        && seconds.is_some_and(|modified| modified <= since)
+    {
+        return Verdict::NotModified;
     }
     Verdict::Met
 }

@@ -1,5 +1,7 @@
 //! GET and HEAD of files and collections (storage page §1.1, §1.2).
 
+use std::fmt::Write as _;
+
 use axum::body::Body;
 use http::{HeaderValue, Method, header};
 
@@ -189,24 +191,22 @@ pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &m
     if let Some(algorithm) = want {
         let known =
             !methods.digest_always || file.sums.iter().any(|sum| sum.algorithm == algorithm);
-        if known {
-            if let Some(sum) = area.checksum(&call.path, file, algorithm).await {
-                set(
-                    found,
-                    http::HeaderName::from_static("digest"),
-                    &sum.digest(),
-                );
-            }
-        }
-    }
-    if let Some(algorithm) = call.header("want-repr-digest").and_then(wanted_repr) {
-        if let Some(sum) = area.checksum(&call.path, file, algorithm).await {
+        if known && let Some(sum) = area.checksum(&call.path, file, algorithm).await {
             set(
                 found,
-                http::HeaderName::from_static("repr-digest"),
-                &sum.repr_digest(),
+                http::HeaderName::from_static("digest"),
+                &sum.digest(),
             );
         }
+    }
+    if let Some(algorithm) = call.header("want-repr-digest").and_then(wanted_repr)
+        && let Some(sum) = area.checksum(&call.path, file, algorithm).await
+    {
+        set(
+            found,
+            http::HeaderName::from_static("repr-digest"),
+            &sum.repr_digest(),
+        );
     }
 }
 
@@ -218,11 +218,12 @@ fn listing(call: &Call, area: &Area) -> Answer {
     for (name, entry) in area.list(&call.path).unwrap_or_default() {
         let slash = if entry.is_directory() { "/" } else { "" };
         let href = call.path.child(&name).href();
-        page.push_str(&format!(
-            "<li><a href=\"{}{slash}\">{}{slash}</a></li>\n",
+        let _infallible = writeln!(
+            page,
+            "<li><a href=\"{}{slash}\">{}{slash}</a></li>",
             escape(&href),
             escape(&name)
-        ));
+        );
     }
     page.push_str("</ul>\n");
     answer::typed(200, "text/html; charset=utf-8", page)

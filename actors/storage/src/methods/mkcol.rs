@@ -23,10 +23,10 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
-    if let Some(status) = methods.mkcol_body {
-        if !http_body::Body::is_end_stream(&body) {
-            return answer::text(status, "MKCOL takes no body");
-        }
+    if let Some(status) = methods.mkcol_body
+        && !http_body::Body::is_end_stream(&body)
+    {
+        return answer::text(status, "MKCOL takes no body");
     }
     match element
         .area(&pass)

@@ -9,10 +9,10 @@ use crate::dialect::Doing;
 /// OPTIONS.
 pub(crate) async fn answer(call: Call) -> Answer {
     let methods = &call.element.dialect.methods;
-    if methods.options_needs_token {
-        if let Err(refused) = call.element.door.admit(&call, Doing::Stat).await {
-            return refused;
-        }
+    if methods.options_needs_token
+        && let Err(refused) = call.element.door.admit(&call, Doing::Stat).await
+    {
+        return refused;
     }
     let file = call.element.door.peek(&call.path) && !call.element.door.peek_directory(&call.path);
     let mut found = answer::empty(200);

@@ -120,6 +120,10 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
     }
 }
 
+#[allow(
+    clippy::result_large_err,
+    reason = "a refusal is the answer itself, as at the door"
+)]
 fn destination(call: &Call) -> Result<CleanPath, Answer> {
     let element = &call.element;
     let storm = element.dialect.name == DialectName::Storm;

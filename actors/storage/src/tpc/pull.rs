@@ -228,10 +228,10 @@ impl Pull {
         }
         let claims = claims(&found);
         let announced = length(&found);
-        if let (Some(head), Some(get)) = (size, announced) {
-            if head != get {
-                return Err(format!("the source has {get} bytes now, it had {head}"));
-            }
+        if let (Some(head), Some(get)) = (size, announced)
+            && head != get
+        {
+            return Err(format!("the source has {get} bytes now, it had {head}"));
         }
         if let Some(size) = announced {
             self.area

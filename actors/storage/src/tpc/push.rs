@@ -165,18 +165,19 @@ impl Push {
             .send(Method::HEAD, &want, || Ok(Body::empty()))
             .await?;
         if !found.status().is_success() {
-            return match required {
-                true => Err(format!("rejected HEAD: {}", reason(found.status()))),
-                false => Ok(()),
+            return if required {
+                Err(format!("rejected HEAD: {}", reason(found.status())))
+            } else {
+                Ok(())
             };
         }
-        if let Some(size) = length(&found) {
-            if size != self.file.size {
-                return Err(format!(
-                    "verification failed: HEAD Content-Length ({size}) does not match file size ({})",
-                    self.file.size
-                ));
-            }
+        if let Some(size) = length(&found)
+            && size != self.file.size
+        {
+            return Err(format!(
+                "verification failed: HEAD Content-Length ({size}) does not match file size ({})",
+                self.file.size
+            ));
         }
         let ours: Vec<Checksum> = self
             .area
@@ -184,9 +185,10 @@ impl Push {
             .await
             .into_iter()
             .collect();
-        match agree(&ours, &claims(&found))? {
-            false if required => Err("no checksum in HEAD response".into()),
-            _ => Ok(()),
+        if !agree(&ours, &claims(&found))? && required {
+            Err("no checksum in HEAD response".into())
+        } else {
+            Ok(())
         }
     }
 }

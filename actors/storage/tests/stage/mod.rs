@@ -1,6 +1,13 @@
 //! A small stage for tests: an issuer that is nothing but keys, and storage elements served over HTTPS.
 
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "shared by tests, each of which uses a part"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
