@@ -20,6 +20,9 @@ pub struct Places {
     pub body: bool,
     /// Longest `Authorization` value that is looked at, in bytes.
     pub max_header_bytes: usize,
+    /// Whether repetition is put up with, as storage elements do for clients that send a header twice
+    /// (storage page §1.0): equal headers count once, and a header wins over other places.
+    pub tolerant: bool,
 }
 
 impl Default for Places {
@@ -29,6 +32,7 @@ impl Default for Places {
             authz: false,
             body: false,
             max_header_bytes: 16_384,
+            tolerant: false,
         }
     }
 }
@@ -85,7 +89,7 @@ pub fn find<'a>(
 ) -> Presented<'a> {
     let mut headers = authorization.into_iter();
     let header = headers.next();
-    let several = headers.next().is_some();
+    let several = headers.any(|other| !places.tolerant || Some(other) != header);
     let in_query = query.and_then(|query| parameter(query, "access_token"));
     let authz = query.and_then(|query| parameter(query, "authz"));
     let in_form = form.and_then(|form| parameter(form, "access_token"));
@@ -93,7 +97,8 @@ pub fn find<'a>(
     if header.is_some_and(|header| header.len() > places.max_header_bytes) {
         return Presented::Refused(Refusal::too_large("the Authorization header is too large"));
     }
-    if several || usize::from(header.is_some()) + others > 1 {
+    let elsewhere = usize::from(header.is_some()) + others > 1;
+    if several || (elsewhere && !(places.tolerant && header.is_some())) {
         return refused(Diagnosis::MultipleTokens, "more than one token was sent");
     }
     if let Some(header) = header {
