@@ -109,6 +109,7 @@ fn judged(p: &JudgedPattern, e: &Judged, it: &mut Compare<'_>) {
     it.text("demand", p.demand.as_deref(), Some(&e.demand));
     it.same("granted", p.granted, Some(e.granted));
     it.text("jti", p.jti.as_deref(), e.jti.as_deref());
+    it.text("hint", p.hint.as_deref(), e.hint.as_deref());
     let named = p.failed_check.as_deref().map(|n| (n, false)).or(p.held_check.as_deref().map(|n| (n, true)));
     let checks: Vec<_> = match named {
         Some((name, ok)) => {

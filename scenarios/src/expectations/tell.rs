@@ -67,7 +67,7 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
         }
         Pattern::Issued(p) => {
             let by = p.by.as_deref().unwrap_or("somebody");
-            add("", Some(&format!("{by} issues a token", )));
+            add("", Some(&format!("{by} issues a token")));
             add("kind", p.kind.as_deref());
             add("grant", p.grant.as_deref());
             add("for client", p.client_id.as_deref());
@@ -97,6 +97,7 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
             add("check held:", p.held_check.as_deref());
             add("saw", p.saw.as_deref());
             add("wanted", p.wanted.as_deref());
+            add("hint", p.hint.as_deref());
             add("token", p.jti.as_deref());
         }
         Pattern::State(p) => {
@@ -119,7 +120,7 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
         }
     }
     if let Some(count) = super::count_of(pattern) {
-        parts.push(format!("{count} times"));
+        parts.push(if count == 1 { "once".to_owned() } else { format!("{count} times") });
     }
     parts.join(", ")
 }

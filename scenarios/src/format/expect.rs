@@ -146,6 +146,8 @@ pub struct JudgedPattern {
     pub saw: Option<String>,
     /// What the named check wanted.
     pub wanted: Option<String>,
+    /// What was probably meant, as the judgement says it.
+    pub hint: Option<String>,
     /// Id of the judged token.
     pub jti: Option<String>,
     /// How many such judgements there must be; left out, at least one.

@@ -25,8 +25,8 @@ pub use values::Duration;
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct File {
-    /// What the scenario shows, as the heading of its narration.
-    pub title: String,
+    /// What the scenario shows, as the heading of its narration. Only a world can do without.
+    pub title: Option<String>,
     /// Where the story comes from: a document, a recording, a requirement.
     pub source: Option<String>,
     /// A world of the library (the file's name without `.toml`), or a path ending in `.toml` beside this file,

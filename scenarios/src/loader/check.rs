@@ -76,8 +76,14 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
         expect(value, &cast, &mut problems);
     }
     if let Some(actors) = table(root, "actors") {
-        for (_, value) in actors {
-            texts(value, "", &mut |key, text, span| addresses(key, text, &span, &cast, &mut problems));
+        for (key, value) in actors {
+            // An issuer may know any scope: what is registered there is nobody's slip.
+            let is_issuer = cast.iter().any(|a| a.name == key.get_ref().as_ref() && a.kind == Some(Kind::Issuer));
+            texts(value, "", &mut |key, text, span| {
+                if !(is_issuer && is_scope(key)) {
+                    addresses(key, text, &span, &cast, &mut problems);
+                }
+            });
         }
     }
     for list in ["step", "expect"] {
@@ -91,6 +97,12 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
                 }
             });
         }
+    }
+    if entries(root, "step").next().is_some() && !root.contains_key("title") {
+        problems.push(
+            Problem::error(start..start, "the scenario must say `title`", "`title` is missing")
+                .help("title: what the scenario shows, as the heading of its narration"),
+        );
     }
     if cast.is_empty() {
         problems.push(

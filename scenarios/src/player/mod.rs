@@ -118,9 +118,25 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
 
 /// Gives records that are still being written a moment, when an expectation misses one.
 async fn settle(scenario: &Scenario, journal: &Journal) {
-    let complete = |records: &[Arc<Record>]| expectations::check(scenario, records).iter().all(|e| e.held);
-    if complete(&journal.records()) {
-        return;
-    }
-    let _in_time = journal.wait_for(GRACE, |_| complete(&journal.records())).await;
+    let complete = || async {
+        let mut known = 0;
+        loop {
+            let records = journal.records();
+            if expectations::check(scenario, &records).iter().all(|expectation| expectation.held) {
+                return;
+            }
+            // Records are counted, not compared by number: one that began early may be written late.
+            let seen = records.len().max(known);
+            known = seen + 1;
+            let mut count = 0;
+            let another = journal.wait_for(GRACE, |_| {
+                count += 1;
+                count > seen
+            });
+            if another.await.is_none() {
+                return;
+            }
+        }
+    };
+    let _in_time = Clock::within_real(GRACE, complete()).await;
 }

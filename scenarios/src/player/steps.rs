@@ -32,7 +32,7 @@ pub(super) async fn play(scenario: &Scenario, running: &Running) -> Result<Vec<E
         if let Step::Await(step) = &told.what {
             let journal = running.stage.journal();
             match wait(journal, step, story.since, story.rule.as_deref()).await {
-                Waited::Reached(_) => continue,
+                Waited::Reached => continue,
                 Waited::InVain(why, records) => return Ok(vec![in_vain(scenario, told, asked, why, records)]),
             }
         }

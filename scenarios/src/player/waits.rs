@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How a wait ended.
 pub(super) enum Waited {
     /// The state was reached.
-    Reached(Seq),
+    Reached,
     /// It was not; the reason.
     InVain(String, Vec<Seq>),
 }
@@ -41,7 +41,7 @@ pub(super) async fn wait(journal: &Journal, step: &Await, since: Seq, rule: Opti
         })
         .await;
     match (found, last) {
-        (Some(record), Some((_, to, _))) if to.eq_ignore_ascii_case(wanted) => Waited::Reached(record.seq),
+        (Some(_), Some((_, to, _))) if to.eq_ignore_ascii_case(wanted) => Waited::Reached,
         (Some(record), Some((_, to, why))) => {
             Waited::InVain(format!("{entity} became {to} instead of {wanted}: {why}"), vec![record.seq])
         }
