@@ -82,6 +82,11 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
         .route(USERINFO, any(at::userinfo::serve))
         .route(JWK, any(at::jwk::serve))
         .route(OPENID_CONFIGURATION, any(at::discovery::serve))
+        // The SciTokens library puts the path after the issuer's final slash; IAM merges the two.
+        .route(
+            &format!("/{OPENID_CONFIGURATION}"),
+            any(at::discovery::serve),
+        )
         .route(AUTHORIZATION_SERVER, any(at::discovery::serve_rfc8414))
         .route(LOGIN, any(at::login::serve))
         .route(LOGOUT, any(at::login::logout))
