@@ -110,6 +110,16 @@ impl Answers {
         response
     }
 
+    /// A page that IAM makes from a JSP, whose charset is written in small letters.
+    pub fn small_page(&self, html: String) -> Response {
+        let mut response = self.page(200, html);
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html;charset=utf-8"),
+        );
+        response
+    }
+
     /// A redirect. What cannot stand in a header is refused.
     pub fn redirect(&self, status: u16, to: &str, caching: Caching) -> Response {
         let mut response = self.bare(status, caching);

@@ -21,6 +21,16 @@ use crate::store::{Client, DeviceRequest, DeviceState};
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     match answer(&issuer, request).await {
         Ok(body) => issuer.answers.json_text(200, body, Caching::Never),
+        Err(refusal) if refusal.error == "invalid_scope" && !issuer.rules.strict() => {
+            // This controller writes its own error: another JSON library, another content type.
+            let text = serde_json::Value::String(refusal.description)
+                .to_string()
+                .replace('\'', "\\u0027");
+            let body = format!(r#"{{"error":"invalid_scope","error_description":{text}}}"#);
+            issuer
+                .answers
+                .json_text(refusal.status, body, Caching::Never)
+        }
         Err(refusal) => {
             let caching = if refusal.shape == Shape::OAuth && refusal.status == 401 {
                 Caching::NoStore

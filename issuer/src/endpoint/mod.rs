@@ -63,7 +63,11 @@ pub fn failed_inside(issuer: &Issuer) -> Refusal {
 /// Paths that nobody serves.
 pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    let refusal = if path.starts_with("/iam/api") && !issuer.rules.strict() {
+    let refusal = if path == "/token/" && !issuer.rules.strict() {
+        let text =
+            "There is no client authentication. Try adding an appropriate authentication filter.";
+        Refusal::new(401, "unauthorized", text)
+    } else if path.starts_with("/iam/api") && !issuer.rules.strict() {
         Refusal::unauthorized("Full authentication is required to access this resource")
     } else if issuer.rules.strict()
         && crate::answer::header(request.headers(), &http::header::ACCEPT)

@@ -169,6 +169,14 @@ async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusa
         } else {
             text.to_owned()
         };
+        // Grants that IAM knows and Carnet does not play: no client of ours is registered for them.
+        let other = [
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant_type:redelegate",
+        ];
+        if !rules.strict() && other.contains(&grant) {
+            return Err(unauthorized_grant(issuer, grant));
+        }
         return Err(Refusal::bad("unsupported_grant_type", text));
     };
     if !request.client.may(grant) {

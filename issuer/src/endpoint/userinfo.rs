@@ -19,7 +19,16 @@ use crate::store::{AccessRecord, User};
 /// Answers about the person behind a token.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     match answer(&issuer, request).await {
-        Ok(body) => issuer.answers.json(200, &body, Caching::Never),
+        Ok(body) => {
+            let mut response = issuer.answers.json(200, &body, Caching::Never);
+            if !issuer.rules.then() {
+                let kind = http::HeaderValue::from_static("application/json");
+                response
+                    .headers_mut()
+                    .insert(http::header::CONTENT_TYPE, kind);
+            }
+            response
+        }
         Err(refusal) => issuer.refuse(&refusal, Caching::Never),
     }
 }

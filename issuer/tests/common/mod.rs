@@ -204,6 +204,11 @@ impl Browser {
         browser
     }
 
+    /// The session's id.
+    pub fn session(&self) -> String {
+        self.cookies.get("JSESSIONID").cloned().unwrap_or_default()
+    }
+
     /// GET.
     pub async fn get(&mut self, bench: &Bench, path: &str) -> Answer {
         self.call(bench, "GET", path, None).await
