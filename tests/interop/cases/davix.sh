@@ -24,7 +24,7 @@ same_bytes "put and get" large large.back
 ok "get of an empty file" davix-get "${ME[@]}" "$S/made/empty" empty.back
 same_bytes "empty file" empty empty.back
 says "[Dd]igest: adler32=$(adler32 large)" "HEAD with Want-Digest" \
-    davix-http -i -X HEAD "${ME[@]}" -H 'Want-Digest: adler32' "$S/made/large"
+    davix-http --trace header -X HEAD "${ME[@]}" -H 'Want-Digest: adler32' "$S/made/large"
 
 ok "copy (push)" davix-cp "${BOTH[@]}" "$S/made/large" "$D/pushed"
 ok "what was pushed" davix-get "${ME[@]}" "$D/pushed" pushed.back
