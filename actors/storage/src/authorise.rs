@@ -67,6 +67,19 @@ enum Credential {
     Bearer(String),
 }
 
+/// What the shape of a refusal depends on.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// There was a token.
+    bearer: bool,
+    /// It cannot be one.
+    unreadable: bool,
+    /// The request is a COPY.
+    copying: bool,
+    /// It would replace something.
+    over: bool,
+}
+
 impl Door {
     pub(crate) fn new(
         actor: &Actor,
@@ -112,7 +125,6 @@ impl Door {
         doing: Doing,
         path: &CleanPath,
     ) -> Result<Pass, Answer> {
-        let copying = call.parts.method.as_str() == "COPY";
         let brought = credential(&call.parts.headers, call.parts.uri.query(), self.dialect);
         let unreadable = matches!(&brought, Ok(Credential::Bearer(text)) if !is_token_text(text));
         let verdict = match brought {
@@ -126,11 +138,16 @@ impl Door {
             ),
         };
         self.actor.judged(verdict.jti(), &verdict);
-        let bearer = verdict.checks.len() > 1 || verdict.claims.is_some();
+        let seen = Seen {
+            bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
+            unreadable,
+            copying: call.parts.method.as_str() == "COPY",
+            over: doing == Doing::PutOver,
+        };
         verdict
             .authorise()
             .map(|authorised| Pass { authorised })
-            .map_err(|refusal| self.refused(&refusal, bearer, unreadable, copying))
+            .map_err(|refusal| self.refused(&refusal, seen))
     }
 
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
@@ -243,13 +260,20 @@ impl Door {
         }
     }
 
-    fn refused(&self, refusal: &Refusal, bearer: bool, unreadable: bool, copying: bool) -> Answer {
+    fn refused(&self, refusal: &Refusal, seen: Seen) -> Answer {
+        let Seen {
+            bearer,
+            unreadable,
+            copying,
+            over,
+        } = seen;
         let habits = &self.dialect.refusals;
         let bad_token = refusal.status == 401 && (bearer || refusal.error.is_some());
         let status = match refusal.status {
             401 if copying && habits.copy_denied == 401 => 401,
             401 if bad_token => habits.bad_token,
             401 => habits.anonymous,
+            403 if copying && over => habits.copy_over_denied,
             403 if copying => habits.copy_denied,
             403 => habits.denied,
             other => other,

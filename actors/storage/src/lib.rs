@@ -24,6 +24,7 @@ mod macaroon;
 pub mod methods;
 mod routes;
 mod tape;
+mod writing;
 
 use std::sync::Arc;
 

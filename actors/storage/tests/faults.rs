@@ -224,9 +224,13 @@ async fn a_client_that_leaves_takes_its_copy_with_it() {
     let mut body = answer.into_body();
     assert!(body.frame().await.is_some());
     drop(body);
-    let cancelled =
-        |event: &Event| matches!(event, Event::Note(note) if note.text.contains("went away"));
-    while !test.records().iter().any(|record| cancelled(&record.event)) {
+    let ended = || {
+        test.states("se2", "/example/file")
+            .last()
+            .map(String::as_str)
+            == Some("being written>absent")
+    };
+    while !ended() {
         tokio::task::yield_now().await;
     }
     assert_eq!(

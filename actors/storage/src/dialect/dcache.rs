@@ -48,6 +48,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         bad_token: 401,
         denied: 403,
         copy_denied: 401,
+        copy_over_denied: 401,
         challenge: Challenge::Always,
         html: false,
     },

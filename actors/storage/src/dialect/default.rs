@@ -51,6 +51,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         bad_token: 401,
         denied: 403,
         copy_denied: 403,
+        copy_over_denied: 403,
         challenge: Challenge::Always,
         html: false,
     },

@@ -84,6 +84,8 @@ pub struct Refusals {
     pub denied: u16,
     /// A COPY that is refused at the destination.
     pub copy_denied: u16,
+    /// A COPY over a file without the right to replace it.
+    pub copy_over_denied: u16,
     /// When `WWW-Authenticate` is sent.
     pub challenge: Challenge,
     /// Whether `/` and foreign paths are refused by the same rules as others.

@@ -89,6 +89,7 @@ const REFUSALS: Refusals = Refusals {
     bad_token: 403,
     denied: 403,
     copy_denied: 403,
+    copy_over_denied: 500,
     challenge: Challenge::Never,
     html: false,
 };
@@ -117,6 +118,7 @@ pub(super) const V5_5: Dialect = Dialect {
     },
     refusals: Refusals {
         copy_denied: 401,
+        copy_over_denied: 401,
         ..REFUSALS
     },
     methods: Methods {

@@ -11,6 +11,7 @@ use crate::checksum::Checksum;
 use crate::dialect::Doing;
 use crate::namespace::Entry;
 use crate::tpc::request::expected;
+use crate::writing::Writing;
 
 /// PUT.
 pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
@@ -65,34 +66,27 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         Ok(arrival) => arrival,
         Err(error) => return element.trouble(&error),
     };
-    let was = if exists { "available" } else { "absent" };
-    element.file_state(&call.path, was, "being written", "PUT");
+    let writing = Writing::begin(element, &call.path, exists, "PUT");
     let outcome = receive(&mut arrival, body).await;
     if let Err((status, why)) = outcome {
         drop(arrival);
-        element.file_state(&call.path, "being written", was, &why);
+        writing.failed(&why);
         return answer::text(status, &why);
     }
     let complete = match arrival.complete().await {
         Ok(complete) => complete,
         Err(error) => {
-            element.file_state(&call.path, "being written", was, &error.to_string());
+            writing.failed(&error.to_string());
             return element.trouble(&error.into());
         }
     };
     if let Some(why) = mismatch(&complete.sums, &call).filter(|_| methods.put_digest) {
-        element.file_state(&call.path, "being written", was, &why);
+        writing.failed(&why);
         return answer::text(412, &why);
     }
     match complete.commit(parents, call.now()) {
         Ok((file, replaced)) => {
-            let sum = file.sums.first().map(Checksum::digest).unwrap_or_default();
-            element.file_state(
-                &call.path,
-                "being written",
-                "available",
-                &format!("{} bytes, {sum}", file.size),
-            );
+            writing.done(&file);
             let status = if replaced {
                 methods.put_over
             } else {
@@ -112,7 +106,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             done
         }
         Err(error) => {
-            element.file_state(&call.path, "being written", was, &error.to_string());
+            writing.failed(&error.to_string());
             element.trouble(&error)
         }
     }

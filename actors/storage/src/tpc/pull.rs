@@ -20,8 +20,9 @@ use crate::dialect::{DialectName, Doing, Partial, Prehead};
 use crate::element::Element;
 use crate::faults::Reporting;
 use crate::methods::Call;
-use crate::namespace::TreeError;
+use crate::namespace::{FileMeta, TreeError};
 use crate::path::CleanPath;
+use crate::writing::Writing;
 
 /// One pull, authorised.
 pub(super) struct Pull {
@@ -31,7 +32,7 @@ pub(super) struct Pull {
     source: Url,
     asked: CopyRequest,
     parents: bool,
-    was: &'static str,
+    exists: bool,
     pub(super) progress: Arc<Progress>,
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         source,
         asked,
         parents,
-        was: if exists { "available" } else { "absent" },
+        exists,
         progress: Arc::default(),
     };
     let mut size = None;
@@ -153,22 +154,21 @@ impl Pull {
 
     async fn run(self, size: Option<u64>) -> Result<(), String> {
         let _running = self.element.copier.running.acquire().await;
-        self.element.file_state(
-            &self.path,
-            self.was,
-            "being written",
-            &format!("COPY from {}", shown(&self.source)),
-        );
+        let why = format!("COPY from {}", shown(&self.source));
+        let writing = Writing::begin(&self.element, &self.path, self.exists, &why);
         let also: Vec<_> = self
             .asked
             .expected
             .iter()
             .map(|sum| sum.algorithm)
             .collect();
-        let mut arrival = self
-            .area
-            .begin(&self.path, &also)
-            .map_err(|error| error.to_string())?;
+        let mut arrival = match self.area.begin(&self.path, &also) {
+            Ok(arrival) => arrival,
+            Err(error) => {
+                writing.failed(&error.to_string());
+                return Err(error.to_string());
+            }
+        };
         let outcome = match self.fetch(&mut arrival, size).await {
             Ok(claims) => self.keep(arrival, &claims).await,
             Err(why) => {
@@ -178,11 +178,16 @@ impl Pull {
                 Err(why)
             }
         };
-        if let Err(why) = &outcome {
-            self.element
-                .file_state(&self.path, "being written", self.was, why);
+        match outcome {
+            Ok(file) => {
+                writing.done(&file);
+                Ok(())
+            }
+            Err(why) => {
+                writing.failed(&why);
+                Err(why)
+            }
         }
-        outcome
     }
 
     /// Brings the bytes; gives back the digests the source claims.
@@ -274,7 +279,7 @@ impl Pull {
     }
 
     /// Compares and puts in place.
-    async fn keep(&self, arrival: Arrival, claims: &[Checksum]) -> Result<(), String> {
+    async fn keep(&self, arrival: Arrival, claims: &[Checksum]) -> Result<FileMeta, String> {
         let complete = arrival.complete().await.map_err(|error| told(&error))?;
         let compares = self.element.dialect.tpc.compares;
         let mut compared = !compares || agree(&complete.sums, claims)?;
@@ -296,17 +301,10 @@ impl Pull {
         let (file, _) = complete
             .commit(self.parents, now)
             .map_err(|error| error.to_string())?;
-        let sum = file.sums.first().map(Checksum::digest).unwrap_or_default();
-        self.element.file_state(
-            &self.path,
-            "being written",
-            "available",
-            &format!("{} bytes, {sum}", file.size),
-        );
         if let Some(tape) = &self.element.tape {
             tape.written(&self.element.actor, &self.area, &self.path, &file);
         }
-        Ok(())
+        Ok(file)
     }
 
     /// Some servers leave what has arrived (storage page §2.7).
