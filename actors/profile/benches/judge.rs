@@ -41,7 +41,9 @@ impl Measurement for CpuTime {
 
     fn end(&self, start: Duration) -> Duration {
         // The scheduler counts in ticks: a sample that saw none still took some time.
-        (Self::now() - start).max(Duration::from_nanos(1))
+        Self::now()
+            .saturating_sub(start)
+            .max(Duration::from_nanos(1))
     }
 
     fn add(&self, one: &Duration, other: &Duration) -> Duration {
