@@ -120,9 +120,9 @@ pub fn load_text(
     changes: &Changes,
 ) -> Result<Scenario, LoadError> {
     let mut sources = Sources::default();
-    let mut problems = Vec::new();
+    let (mut problems, mut syntax_only) = (Vec::new(), Vec::new());
     let start = sources.add(shown, text);
-    let mut root = tree::parse(text, start, &mut problems);
+    let mut root = tree::parse(text, start, &mut syntax_only);
 
     let world = tree::text_at(&root, &["world"]).map(|(name, span)| (name.to_owned(), span));
     let world_text = world.and_then(|(name, span)| match world_text(&name, folder) {
@@ -132,9 +132,11 @@ pub fn load_text(
             None
         }
     });
+    // Without its world a scenario names people who are not there; that is not told once more for each of them.
+    let whole = problems.is_empty();
     if let Some((shown, text)) = &world_text {
         let offset = sources.add(shown.as_str(), text);
-        let mut under = tree::parse(text, offset, &mut problems);
+        let mut under = tree::parse(text, offset, &mut syntax_only);
         let mut joined = Table::new();
         if let Some((key, actors)) = under.remove_entry("actors") {
             joined.insert(key, actors);
@@ -147,8 +149,14 @@ pub fn load_text(
         tree::set(&mut root, words, offset, &mut problems);
     }
 
+    if !syntax_only.is_empty() {
+        // What was read around a slip of syntax is not what was meant.
+        return Err(LoadError::Wrong(Box::new(Problems::new(sources, syntax_only))));
+    }
     problems.extend(walk::Walk::new(schema()).check(&root, start));
-    problems.extend(check::check(&root, start));
+    if whole {
+        problems.extend(check::check(&root, start));
+    }
     if let Some(location) = &changes.location {
         locate::locate(&mut root, location);
     }

@@ -79,9 +79,9 @@ fn placed(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Placed> {
             }
         }
     }
-    let common: Common = read(Spanned::new(span.clone(), DeValue::Table(common)), problems)?;
-    let spec: ActorSpec = read(Spanned::new(span, DeValue::Table(table)), problems)?;
-    Some(Placed { common, spec, listen: None })
+    let common: Option<Common> = read(Spanned::new(span.clone(), DeValue::Table(common)), problems);
+    let spec: Option<ActorSpec> = read(Spanned::new(span, DeValue::Table(table)), problems);
+    Some(Placed { common: common?, spec: spec?, listen: None })
 }
 
 /// Reads one value. Each wrong place is told and then left out, so that the next one is found too.
