@@ -14,6 +14,7 @@ use crate::connector::{ConnectError, Connector, RemoteAddr};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::spelling::spell;
 
 /// The header that joins both ends of an exchange on the stage. Never shown, never sent off the stage.
 pub(crate) const JOIN_HEADER: HeaderName = HeaderName::from_static("carnet-exchange");
@@ -107,6 +108,7 @@ impl Client {
 
     /// Sends one request to an absolute https URL and gives the answer as soon as its head is there.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, ClientError> {
+        spell(&mut request).await;
         let shared = &*self.shared;
         let uri = request.uri();
         let host = uri.host().unwrap_or_default().to_owned();

@@ -18,6 +18,7 @@ mod names;
 mod redact;
 mod server;
 mod sink;
+mod spelling;
 mod stage;
 
 pub use actor::{Actor, StartError};
