@@ -58,7 +58,7 @@ async fn dispatch(mut call: Call) -> Result<Response, RucioError> {
     call.account = auth::session(&call).await?.account;
 
     match path.as_slice() {
-        ["accounts"] if get => accounts::list(&call),
+        ["accounts"] if get => Ok(accounts::list(&call)),
         ["accounts", "whoami"] if get => accounts::whoami(&call),
         ["accounts", name] if get => accounts::get(&call, name),
         ["accounts", name] if post => accounts::add(&call, name),
@@ -131,15 +131,15 @@ async fn dispatch(mut call: Call) -> Result<Response, RucioError> {
         ["replicas", "dids"] if post => replicas::dids(&call),
         ["replicas", scope, name, "datasets"] if get => replicas::datasets(&call, scope, name),
 
-        ["rules"] if get => rules::list(&call),
+        ["rules"] if get => Ok(rules::list(&call)),
         ["rules"] if post => rules::add(&call),
         ["rules", id] if get => rules::get(&call, id),
         ["rules", id] if put => rules::update(&call, id),
         ["rules", id] if delete => rules::delete(&call, id),
         ["rules", id, "locks"] if get => rules::locks(&call, id),
         ["rules", id, "analysis"] if get => rules::analysis(&call, id),
-        ["rules", scope, name, "history"] if get => rules::history(&call, scope, name),
-        ["locks", scope, name] if get => locks::of_did(&call, scope, name),
+        ["rules", scope, name, "history"] if get => Ok(rules::history(&call, scope, name)),
+        ["locks", scope, name] if get => Ok(locks::of_did(&call, scope, name)),
         ["locks", rse] if get => locks::of_rse(&call, rse),
         ["requests", "list"] if get => requests::list(&call),
         ["requests", "history", "list"] if get => requests::history(&call),

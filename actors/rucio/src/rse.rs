@@ -215,7 +215,7 @@ impl Rse {
     pub fn transfer_url(&self, did: &Did, operation: &str, scheme: Scheme) -> Option<String> {
         let mut protocol = self.best_protocol("wan", operation)?.clone();
         if matches!(protocol.scheme.as_str(), "davs" | "https") {
-            protocol.scheme = scheme.as_str().to_owned();
+            scheme.as_str().clone_into(&mut protocol.scheme);
         }
         Some(protocol.url(&self.path_of(did)))
     }

@@ -171,7 +171,7 @@ impl Catalogue {
                 };
                 self.advance(id, state, &why, given.now);
                 let message = format!("RequestErrMsg.{0}:RequestState.{0}", state.as_str());
-                self.finish(id, Some(message), 0, given);
+                self.finish(id, Some(&message), 0, given);
                 None
             }
         }
@@ -266,7 +266,7 @@ impl Catalogue {
             .then_some(())?;
         Some(self.finish(
             id,
-            Some(format!("RequestErrMsg.SUBMISSION_FAILED:{reason}")),
+            Some(&format!("RequestErrMsg.SUBMISSION_FAILED:{reason}")),
             retries,
             given,
         ))
@@ -293,12 +293,7 @@ impl Catalogue {
         };
         match failure {
             None => {
-                self.advance(
-                    id,
-                    RequestState::Done,
-                    &done_words(outcome),
-                    given.now,
-                );
+                self.advance(id, RequestState::Done, &done_words(outcome), given.now);
                 if let Some(request) = self.requests.get_mut(id) {
                     request.transferred_at = Some(given.now);
                 }
@@ -308,7 +303,7 @@ impl Catalogue {
                 self.advance(id, state, &reason, given.now);
                 Some(self.finish(
                     id,
-                    Some(format!("RequestErrMsg.TRANSFER_FAILED:{reason}")),
+                    Some(&format!("RequestErrMsg.TRANSFER_FAILED:{reason}")),
                     retries,
                     given,
                 ))
@@ -346,7 +341,7 @@ impl Catalogue {
     fn finish(
         &mut self,
         id: &str,
-        error: Option<String>,
+        error: Option<&str>,
         retries: u32,
         given: &mut Given<'_>,
     ) -> Settled {
@@ -354,7 +349,7 @@ impl Catalogue {
             return Settled::Stuck;
         };
         let key = (request.did.clone(), request.dest_rse.clone());
-        request.err_msg.clone_from(&error);
+        request.err_msg = error.map(str::to_owned);
         self.request_of_replica.remove(&key);
         let settled = if request.state == RequestState::Done {
             let rse = self
@@ -392,7 +387,7 @@ impl Catalogue {
                 );
                 Settled::Again(self.queued.last().cloned().unwrap_or_default())
             } else {
-                let why = error.as_deref().unwrap_or("the transfer failed");
+                let why = error.unwrap_or("the transfer failed");
                 self.set_replica(
                     &request.did,
                     &request.dest_rse,
@@ -404,7 +399,7 @@ impl Catalogue {
                     &request.did,
                     &request.dest_rse,
                     LockState::Stuck,
-                    error.as_deref(),
+                    error,
                     given.now,
                 );
                 Settled::Stuck

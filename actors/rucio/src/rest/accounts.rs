@@ -12,13 +12,13 @@ use crate::config::AccountType;
 use crate::errors::RucioError;
 
 /// `GET /accounts`.
-pub(crate) fn list(call: &Call) -> Result<Response, RucioError> {
+pub(crate) fn list(call: &Call) -> Response {
     let rows = call.rucio.read(|c| {
         let open = c.accounts.values().filter(|a| a.deleted_at.is_none());
         open.map(|a| json!({"account": a.name, "type": a.kind.as_str(), "email": a.email}))
             .collect::<Vec<_>>()
     });
-    Ok(answers::stream(rows))
+    answers::stream(rows)
 }
 
 /// `GET /accounts/whoami`: a relative redirect to the account.
@@ -240,7 +240,7 @@ pub(crate) fn usage(call: &Call, name: &str, rse: Option<&str>) -> Result<Respon
                 json!({"rse_id": r.id, "rse": r.name, "bytes": bytes, "files": files, "bytes_limit": limit, "bytes_remaining": remaining})
             })
             .collect();
-        Ok(with_infinity(answers::stream_text(rows)))
+        Ok(with_infinity(&answers::stream_text(rows)))
     })
 }
 
@@ -297,6 +297,6 @@ fn with_bare_infinity(text: &str) -> String {
     text.replace("\"Infinity\"", "Infinity")
 }
 
-fn with_infinity(text: String) -> Response {
-    answers::stream_of(with_bare_infinity(&text))
+fn with_infinity(text: &str) -> Response {
+    answers::stream_of(with_bare_infinity(text))
 }

@@ -11,11 +11,9 @@ use crate::errors::RucioError;
 use crate::rule::LockCounts;
 
 /// `GET /locks/<s>/<n>?did_type=dataset`.
-pub(crate) fn of_did(call: &Call, scope: &str, name: &str) -> Result<Response, RucioError> {
+pub(crate) fn of_did(call: &Call, scope: &str, name: &str) -> Response {
     let wanted = DidName::new(scope, name);
-    Ok(answers::stream(
-        call.rucio.read(|c| rows(c, |did, _| *did == wanted)),
-    ))
+    answers::stream(call.rucio.read(|c| rows(c, |did, _| *did == wanted)))
 }
 
 /// `GET /locks/<rse>?did_type=dataset`.

@@ -112,9 +112,10 @@ pub(crate) fn list(call: &Call) -> Result<Response, RucioError> {
         ),
         _ => None,
     };
-    let domain = match body.maybe_text("domain") {
-        Some(domain @ ("lan" | "wan")) => domain,
-        _ => "wan",
+    let domain = if body.maybe_text("domain") == Some("lan") {
+        "lan"
+    } else {
+        "wan"
     };
     let rucio = &call.rucio;
     if metalink_wanted && schemes.is_none() {

@@ -100,12 +100,14 @@ fn well_formed(id: &str) -> Result<(), RucioError> {
 }
 
 /// `GET /rules/?<filter>`: by scope, name, account, state, RSE expression, activity.
-pub(crate) fn list(call: &Call) -> Result<Response, RucioError> {
+pub(crate) fn list(call: &Call) -> Response {
     let rows = call.rucio.read(|c| {
         let fits = |rule: &Value| {
             call.query.iter().all(|(key, wanted)| match rule.get(key) {
                 Some(Value::String(have)) => have == wanted,
-                Some(have) => have.to_string() == *wanted,
+                Some(have) => {
+                    serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *have)
+                }
                 None => true,
             })
         };
@@ -115,7 +117,7 @@ pub(crate) fn list(call: &Call) -> Result<Response, RucioError> {
             .filter(fits)
             .collect::<Vec<_>>()
     });
-    Ok(answers::stream(rows))
+    answers::stream(rows)
 }
 
 /// `GET /accounts/<a>/rules`.
@@ -187,10 +189,10 @@ pub(crate) fn update(call: &Call, id: &str) -> Result<Response, RucioError> {
                     rule.wish.priority = priority
                         .as_u64()
                         .and_then(|p| u32::try_from(p).ok())
-                        .unwrap_or(rule.wish.priority)
+                        .unwrap_or(rule.wish.priority);
                 }
                 ("source_replica_expression", value) => {
-                    rule.wish.source_replica_expression = value.as_str().map(str::to_owned)
+                    rule.wish.source_replica_expression = value.as_str().map(str::to_owned);
                 }
                 ("purge_replicas", Value::Bool(purge)) => rule.wish.purge_replicas = *purge,
                 ("meta", value) => rule.wish.meta = Some(value.clone()),
@@ -263,7 +265,7 @@ pub(crate) fn analysis(call: &Call, id: &str) -> Result<Response, RucioError> {
 }
 
 /// `GET /rules/<s>/<n>/history`.
-pub(crate) fn history(call: &Call, scope: &str, name: &str) -> Result<Response, RucioError> {
+pub(crate) fn history(call: &Call, scope: &str, name: &str) -> Response {
     let did = DidName::new(scope, name);
     let rows = call.rucio.read(|c| {
         let on = c.rules.values().filter(|r| r.wish.did == did);
@@ -276,5 +278,5 @@ pub(crate) fn history(call: &Call, scope: &str, name: &str) -> Result<Response, 
         })
         .collect::<Vec<_>>()
     });
-    Ok(answers::stream(rows))
+    answers::stream(rows)
 }
