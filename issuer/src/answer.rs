@@ -102,6 +102,15 @@ impl Answers {
         self.json_text(status, value.to_string(), caching)
     }
 
+    /// JSON of IAM's newer controllers: without a charset, except in 1.7.
+    pub fn plain_json(&self, status: u16, value: &Value) -> Response {
+        let mut response = self.json(status, value, Caching::Never);
+        if !self.rules.then() {
+            response.headers_mut().insert(CONTENT_TYPE, JSON);
+        }
+        response
+    }
+
     /// A page.
     pub fn page(&self, status: u16, html: String) -> Response {
         let mut response = self.bare(status, Caching::Never);
@@ -135,10 +144,15 @@ impl Answers {
     /// A refusal.
     pub fn refuse(&self, refusal: &Refusal, caching: Caching, pages: &Pages) -> Response {
         let mut response = match refusal.shape {
-            Shape::Page => self.page(
-                refusal.status,
-                pages.error(refusal.status, &refusal.description),
-            ),
+            Shape::Page => {
+                let html = pages.error(refusal.status, &refusal.description);
+                let mut response = self.page(refusal.status, html);
+                if self.rules.then() {
+                    let kind = HeaderValue::from_static("text/html;charset=ISO-8859-1");
+                    response.headers_mut().insert(CONTENT_TYPE, kind);
+                }
+                response
+            }
             Shape::OAuthPage => self.page(
                 refusal.status,
                 pages.oauth_error(refusal.error, &refusal.description),

@@ -219,7 +219,8 @@ fn access_token(
     if !holder.act.is_empty() {
         claims.put("act", Claim::Actors(&holder.act));
     }
-    if profile != TokenProfile::Iam {
+    let has_nbf = matches!(profile, TokenProfile::Wlcg | TokenProfile::Kc);
+    if has_nbf {
         claims.number("nbf", now - offset);
     }
     if !scope.is_empty() && matches!(profile, TokenProfile::Wlcg | TokenProfile::Kc) {
@@ -242,7 +243,7 @@ fn access_token(
             }
         }
         (TokenProfile::Kc, Some(user)) => claims.put("roles", plain_groups(user)),
-        (TokenProfile::Aarc, _) => claims.text("voperson_id", &*holder.sub),
+        (TokenProfile::Aarc, Some(_)) => claims.text("voperson_id", &*holder.sub),
         _ => {}
     }
     claims.arrange(rules);
@@ -263,7 +264,7 @@ fn access_token(
             .as_ref()
             .map(|groups| groups.iter().map(ToString::to_string).collect()),
         iat: now,
-        nbf: (profile != TokenProfile::Iam).then_some(now - offset),
+        nbf: has_nbf.then_some(now - offset),
         exp: Some(exp),
         header: json!({"kid": key.kid(), "alg": key.algorithm().name()}),
         claims: shown,

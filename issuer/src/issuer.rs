@@ -9,7 +9,8 @@ pub use carnet_stage::CheckRecord;
 
 use crate::answer::{Answers, Caching};
 use crate::config::{
-    Config, stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
+    AupConfig, Config, stock_exchange_policies, stock_matchers, stock_scope_policies,
+    stock_system_scopes,
 };
 use crate::errors::Refusal;
 use crate::exchange::ExchangePolicies;
@@ -48,6 +49,8 @@ pub struct Issuer {
     pub exchange_policies: RwLock<Arc<ExchangePolicies>>,
     /// Policies as configured, for the admin listener.
     pub policy_texts: RwLock<PolicyTexts>,
+    /// The acceptable use policy in force.
+    pub aup: RwLock<Option<AupConfig>>,
     /// Signing keys.
     pub keys: Keys,
     /// Makes answers.
@@ -63,6 +66,10 @@ pub struct PolicyTexts {
     pub scope: Vec<crate::config::ScopePolicyConfig>,
     /// Exchange policies.
     pub exchange: Vec<crate::config::ExchangePolicyConfig>,
+    /// Their numbers, as the administration interface names them.
+    pub exchange_ids: Vec<u64>,
+    /// The last number given.
+    pub last_id: u64,
 }
 
 impl Issuer {
@@ -98,7 +105,9 @@ impl Issuer {
         let people = People::new(&config.users, &config.groups, &rules, now, || {
             actor.uuid().to_string()
         });
-        let texts = PolicyTexts {
+        let mut texts = PolicyTexts {
+            exchange_ids: Vec::new(),
+            last_id: 0,
             scope: config
                 .scope_policies
                 .clone()
@@ -108,7 +117,10 @@ impl Issuer {
                 .clone()
                 .unwrap_or_else(stock_exchange_policies),
         };
+        texts.last_id = texts.exchange.len() as u64;
+        texts.exchange_ids = (1..=texts.last_id).collect();
         Self {
+            aup: RwLock::new(config.aup.clone()),
             scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope))),
             exchange_policies: RwLock::new(Arc::new(ExchangePolicies::new(&texts.exchange))),
             policy_texts: RwLock::new(texts),
@@ -183,7 +195,8 @@ impl Issuer {
 
     /// Whether a person must sign the acceptable use policy before going on.
     pub fn must_sign(&self, user: &User, now: i64) -> bool {
-        let Some(aup) = &self.config.aup else {
+        let aup = read(&self.aup);
+        let Some(aup) = aup.as_ref() else {
             return false;
         };
         match user.aup_signed_at {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 
 use crate::endpoint as at;
@@ -52,6 +53,17 @@ pub const SCIM_USERS: &str = "/scim/Users";
 /// Groups (RFC 7644 §3.2).
 pub const SCIM_GROUPS: &str = "/scim/Groups";
 
+/// Token exchange policies (issuer page §2.10).
+pub const EXCHANGE_POLICIES: &str = "/iam/api/exchange/policies";
+/// Scope policies (issuer page §2.10).
+pub const SCOPE_POLICIES: &str = "/iam/scope_policies";
+/// Clients, for administrators (issuer page §2.10).
+pub const CLIENTS: &str = "/iam/api/clients";
+/// WebFinger (RFC 7033).
+pub const WEBFINGER: &str = "/.well-known/webfinger";
+/// The acceptable use policy itself (issuer page §2.5).
+pub const AUP: &str = "/iam/aup";
+
 /// The public routes.
 pub fn public(issuer: Arc<Issuer>) -> Router {
     let registration = format!("/{}", at::registration::path(&issuer));
@@ -93,6 +105,21 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
         .route(DASHBOARD, any(at::login::dashboard))
         .route("/", any(at::login::dashboard))
         .route(AUP_SIGN, any(at::aup::serve))
+        .route(WEBFINGER, any(at::webfinger::serve))
+        .route(AUP, any(at::api::aup))
+        .route(&format!("{AUP}/signature"), any(at::api::signature))
+        .route(EXCHANGE_POLICIES, any(at::api::exchange_policies))
+        .route(
+            &format!("{EXCHANGE_POLICIES}/{{id}}"),
+            any(at::api::exchange_policy),
+        )
+        .route(SCOPE_POLICIES, any(at::api::scope_policies))
+        .route(CLIENTS, any(at::api::clients))
+        .route(
+            &format!("{CLIENTS}/{{id}}/{{to}}"),
+            any(at::api::switch_client),
+        )
         .fallback(at::unknown)
+        .layer(from_fn_with_state(Arc::clone(&issuer), at::cors::layer))
         .with_state(issuer)
 }

@@ -66,13 +66,15 @@ impl Replay {
                 continue;
             }
             if let Some(how) = text("device") {
-                let form = [("client_id", client), ("scope", text("scope").unwrap())];
+                let mut form = vec![("client_id", client), ("scope", text("scope").unwrap())];
+                let start = need["start"].as_array().into_iter().flatten();
+                form.extend(start.map(|p| (p[0].as_str().unwrap(), p[1].as_str().unwrap())));
                 let answer = self
                     .bench
                     .call("POST", "/devicecode", Some(&form), &[])
                     .await;
                 self.learn(id, &answer);
-                if how == "verify" {
+                if how != "start" {
                     let cookie =
                         format!("JSESSIONID={}", self.fill("{{s0:test_100.cookie}}").await);
                     let user_code = answer.text("user_code");
@@ -85,6 +87,21 @@ impl Replay {
                             &[("cookie", &cookie)],
                         )
                         .await;
+                    if how == "approve" {
+                        let form = [
+                            ("user_code", user_code.as_str()),
+                            ("user_oauth_approval", "true"),
+                            ("remember", "none"),
+                        ];
+                        self.bench
+                            .call(
+                                "POST",
+                                "/device/approve",
+                                Some(&form),
+                                &[("cookie", &cookie)],
+                            )
+                            .await;
+                    }
                 }
                 continue;
             }

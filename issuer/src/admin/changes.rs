@@ -294,7 +294,10 @@ pub(super) async fn exchange_policies(State(issuer): Here, request: Request) -> 
                 "the administrator puts {} exchange policies in force",
                 all.len()
             ));
-            write(&issuer.policy_texts).exchange = all;
+            let mut texts = write(&issuer.policy_texts);
+            texts.exchange_ids = (1..=all.len() as u64).map(|n| n + texts.last_id).collect();
+            texts.last_id += all.len() as u64;
+            texts.exchange = all;
             (200, json!({}))
         }),
         _ => no_method(),

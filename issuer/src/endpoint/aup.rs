@@ -15,11 +15,13 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
         return browser.to_login(&issuer, request.uri());
     };
     if *request.method() != Method::POST {
-        let aup = issuer.config.aup.as_ref();
-        let text = aup.map_or("There is no policy to sign.", |aup| aup.text.as_str());
+        let aup = crate::store::read(&issuer.aup).clone();
+        let text = aup
+            .as_ref()
+            .map_or("There is no policy to sign.", |aup| aup.text.as_str());
         let page = issuer
             .pages
-            .aup(text, aup.and_then(|aup| aup.url.as_deref()));
+            .aup(text, aup.as_ref().and_then(|aup| aup.url.as_deref()));
         let response = issuer.answers.page(200, page);
         return browser.keep(&issuer, response);
     }

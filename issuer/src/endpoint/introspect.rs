@@ -106,6 +106,12 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
         .get("scope")
         .and_then(Value::as_str)
         .unwrap_or_default();
+    let client = issuer.clients.get(&holder.client);
+    let profile = client
+        .and_then(|client| client.profile)
+        .unwrap_or(issuer.config.token_profile);
+    let scopeless = profile == crate::config::TokenProfile::Iam;
+    let scope = if scopeless { &holder.scope } else { scope };
     let mut body = head(issuer, asking, holder, scope, Some(exp));
     body.insert("token_type".into(), "Bearer".into());
     let iss = if issuer.has(Quirk::Q36) {
@@ -128,10 +134,41 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
         }
         None => {}
     }
+    if scopeless {
+        iam_members(issuer, holder, &mut body);
+    }
     if let Some(groups) = text("wlcg.groups") {
         body.insert("wlcg.groups".into(), groups);
     }
     Value::Object(body)
+}
+
+/// What the `iam` profile adds: all groups without their slash, and who it is, by scope.
+fn iam_members(issuer: &Issuer, holder: &Holder, body: &mut Map<String, Value>) {
+    let Some(user) = issuer.people.by_uuid(&holder.sub).filter(|_| holder.person) else {
+        return;
+    };
+    if holder.has_scope("profile") {
+        let groups: Vec<&str> = user
+            .memberships
+            .all
+            .iter()
+            .map(|g| g.trim_start_matches('/'))
+            .collect();
+        body.insert("groups".into(), groups.into());
+        body.insert("name".into(), user.name.clone().into());
+        body.insert(
+            "preferred_username".into(),
+            user.username.to_string().into(),
+        );
+        body.insert(
+            "organisation_name".into(),
+            issuer.config.organisation.clone().into(),
+        );
+    }
+    if holder.has_scope("email") {
+        body.insert("email".into(), user.email.clone().into());
+    }
 }
 
 fn active_refresh(issuer: &Issuer, asking: &Client, holder: &Holder, exp: Option<i64>) -> Value {

@@ -13,6 +13,10 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return issuer.refuse(&Refusal::method("GET"), Caching::Never);
     }
+    let accept = crate::answer::header(request.headers(), &http::header::ACCEPT).unwrap_or("*/*");
+    if !issuer.rules.strict() && !accept.contains("*/*") && !accept.contains("json") {
+        return issuer.refuse(&Refusal::empty(406), Caching::Never);
+    }
     keys::tick(&issuer).await;
     match issuer
         .keys

@@ -1,8 +1,10 @@
 //! The endpoints: each parses, calls a core, and answers.
 
+pub mod api;
 pub mod aup;
 pub mod authorize;
 pub mod browser;
+pub mod cors;
 pub mod device;
 pub mod devicecode;
 pub mod discovery;
@@ -15,6 +17,7 @@ pub mod revoke;
 pub mod scim;
 pub mod token;
 pub mod userinfo;
+pub mod webfinger;
 
 use std::sync::Arc;
 
@@ -60,14 +63,38 @@ pub fn failed_inside(issuer: &Issuer) -> Refusal {
     }
 }
 
+/// Whether somebody with a session or a good token asks.
+fn known_caller(issuer: &Issuer, request: &Request) -> bool {
+    let headers = request.headers();
+    browser::Browser::of(issuer, headers).user(issuer).is_some()
+        || userinfo::bearer(issuer, headers, &Form::default()).is_ok()
+}
+
 /// Paths that nobody serves.
 pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     let path = request.uri().path().to_owned();
+    // Servlet containers take `//token` and `/token;x=y` for `/token`.
+    if !issuer.rules.strict()
+        && path
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .replace("//", "/")
+            == crate::routes::TOKEN
+    {
+        return token::serve(State(issuer), request).await;
+    }
     let refusal = if path == "/token/" && !issuer.rules.strict() {
         let text =
             "There is no client authentication. Try adding an appropriate authentication filter.";
         Refusal::new(401, "unauthorized", text)
-    } else if path.starts_with("/iam/api") && !issuer.rules.strict() {
+    } else if path == "/register" && issuer.rules.today() && *request.method() == http::Method::POST
+    {
+        Refusal::method("GET")
+    } else if path.starts_with("/iam/api")
+        && !issuer.rules.strict()
+        && !known_caller(&issuer, &request)
+    {
         Refusal::unauthorized("Full authentication is required to access this resource")
     } else if issuer.rules.strict()
         && crate::answer::header(request.headers(), &http::header::ACCEPT)

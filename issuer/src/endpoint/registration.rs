@@ -49,7 +49,7 @@ pub async fn create(State(issuer): Here, request: Request) -> Response {
     let kind = header(&parts.headers, &CONTENT_TYPE)
         .unwrap_or_default()
         .to_owned();
-    if !kind.is_empty() && !kind.contains("json") {
+    if (!kind.is_empty() || issuer.rules.then()) && !kind.contains("json") {
         return issuer.refuse(&Refusal::empty(415), Caching::Never);
     }
     let Ok(body) = read_limited(body, LIMIT).await else {
@@ -59,7 +59,7 @@ pub async fn create(State(issuer): Here, request: Request) -> Response {
         .user(&issuer)
         .or_else(|| token_user(&issuer, &parts.headers));
     match register(&issuer, &body, user.as_deref()).await {
-        Ok(answer) => issuer.answers.json(201, &answer, Caching::Never),
+        Ok(answer) => issuer.answers.plain_json(201, &answer),
         Err(fault) => refuse(&issuer, &fault),
     }
 }
@@ -210,7 +210,7 @@ pub async fn manage(State(issuer): Here, Path(id): Path<String>, request: Reques
     match parts.method {
         Method::GET => issuer
             .answers
-            .json(200, &shown(&issuer, &client, false), Caching::Never),
+            .plain_json(200, &shown(&issuer, &client, false)),
         Method::DELETE => {
             issuer.clients.remove(&client.id);
             issuer
@@ -230,11 +230,9 @@ pub async fn manage(State(issuer): Here, Path(id): Path<String>, request: Reques
                 return issuer.refuse(&Refusal::empty(413), Caching::Never);
             };
             match update(&issuer, &client, &body) {
-                Ok(client) => {
-                    issuer
-                        .answers
-                        .json(200, &shown(&issuer, &client, false), Caching::Never)
-                }
+                Ok(client) => issuer
+                    .answers
+                    .plain_json(200, &shown(&issuer, &client, false)),
                 Err(fault) => refuse(&issuer, &fault),
             }
         }
@@ -258,6 +256,16 @@ fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fau
         },
         None,
     )?;
+    if issuer.rules.then()
+        && wish.grants.iter().any(|g| g == grants::CLIENT_CREDENTIALS)
+        && wish.grants.len() > 1
+    {
+        let text = format!(
+            "Incompatible grant types requested: [{}]",
+            wish.grants.join(", ")
+        );
+        return Err(Fault::bad("invalid_client_metadata", text));
+    }
     let mut client = build(issuer, &old.id, &wish);
     client.secret = old
         .secret
@@ -291,6 +299,11 @@ fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, 
                 Caching::Never,
             )));
         }
+        if issuer.rules.then() {
+            let refusal =
+                Refusal::unauthorized("Full authentication is required to access this resource");
+            return Err(Box::new(issuer.refuse(&refusal, Caching::Never)));
+        }
         let text = "Invalid registration access token";
         return Err(Box::new(refuse(issuer, &Fault::bad("invalid_token", text))));
     };
@@ -314,11 +327,9 @@ fn refuse(issuer: &Issuer, fault: &Fault) -> Response {
         return issuer.refuse(&Refusal::empty(fault.status), Caching::Never);
     }
     if issuer.rules.today() {
-        return issuer.answers.json(
-            fault.status,
-            &json!({ "error": fault.text }),
-            Caching::Never,
-        );
+        return issuer
+            .answers
+            .plain_json(fault.status, &json!({ "error": fault.text }));
     }
     let refusal = Refusal::new(fault.status, fault.code, fault.text.clone()).dressed(Shape::Plain);
     issuer.refuse(&refusal, Caching::Never)
@@ -378,6 +389,58 @@ fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
         put("active", client.active.into());
     }
     Value::Object(body)
+}
+
+/// An administrator makes a client: any grant, any scope. Unless told otherwise it rotates its refresh tokens.
+pub(super) async fn administer(issuer: &Issuer, request: Request) -> Response {
+    let Ok(body) = read_limited(request.into_body(), LIMIT).await else {
+        return issuer.refuse(&Refusal::empty(413), Caching::Never);
+    };
+    let wish = match parse(issuer, &body) {
+        Ok(wish) => wish,
+        Err(fault) => return refuse(issuer, &fault),
+    };
+    let given: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let flag = |name: &str| {
+        given
+            .get(name)
+            .and_then(Value::as_bool)
+            .unwrap_or(!issuer.has(Quirk::Q18))
+    };
+    let mut client = build(issuer, &issuer.actor.uuid().to_string(), &wish);
+    client.set_scopes(wish.scope.unwrap_or_default(), &issuer.catalogue);
+    client.reuse = flag("reuse_refresh_token");
+    client.clear = flag("clear_access_tokens_on_refresh");
+    client.created_at = issuer.actor.clock().millis();
+    let client = issuer.clients.put(client);
+    issuer.actor.state(
+        "issuer.client",
+        &client.id,
+        "",
+        "registered",
+        "by an administrator",
+    );
+    issuer
+        .answers
+        .plain_json(201, &administered(issuer, &client))
+}
+
+/// A client as an administrator sees it.
+pub(super) fn administered(issuer: &Issuer, client: &Client) -> Value {
+    let mut body = shown(issuer, client, false);
+    if let Some(members) = body.as_object_mut() {
+        members.shift_remove("registration_client_uri");
+        members.insert("access_token_validity_seconds".into(), client.access.into());
+        members.insert(
+            "refresh_token_validity_seconds".into(),
+            client.refresh.into(),
+        );
+        members.insert(
+            "dynamically_registered".into(),
+            client.registration_token.is_some().into(),
+        );
+    }
+    body
 }
 
 /// The registration endpoint's path: it moved between the versions.

@@ -108,7 +108,7 @@ async fn answer(
     if let Some(scope) = scope
         && !has_scope(&token, scope)
     {
-        return issuer.refuse(&forbidden(issuer), Caching::Never);
+        return forbidden(issuer, scope);
     }
     match look(&record, &form) {
         Ok(body) => {
@@ -147,17 +147,24 @@ fn has_scope(token: &str, scope: &str) -> bool {
         .is_some_and(|all| all.split(' ').any(|s| s == scope))
 }
 
-fn forbidden(issuer: &Issuer) -> Refusal {
+fn forbidden(issuer: &Issuer, scope: &str) -> Response {
     if issuer.rules.today() {
-        Refusal::new(403, "access_denied", "Access is denied").dressed(Shape::Plain)
-    } else {
-        Refusal::new(
-            403,
-            "insufficient_scope",
-            "Insufficient scope for this resource",
-        )
-        .dressed(Shape::Plain)
+        let refusal = Refusal::new(403, "access_denied", "Access is denied").dressed(Shape::Plain);
+        return issuer.refuse(&refusal, Caching::Never);
     }
+    // RFC 6750 §3.1, and IAM 1.7.
+    let text = "Insufficient scope for this resource";
+    let body = json!({ "error": "insufficient_scope", "error_description": text, "scope": scope });
+    let mut response = issuer.answers.json(403, &body, Caching::Never);
+    let challenge = format!(
+        r#"Bearer error="insufficient_scope", error_description="{text}", scope="{scope}""#
+    );
+    if let Ok(value) = HeaderValue::from_str(&challenge) {
+        response
+            .headers_mut()
+            .insert(http::header::WWW_AUTHENTICATE, value);
+    }
+    response
 }
 
 /// A page of a list; `filter` is ignored, a negative start counts as 1, `count=0` gives the total only.

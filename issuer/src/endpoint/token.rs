@@ -262,8 +262,8 @@ async fn wrong_method(issuer: &Issuer, method: &Method, request: Request) -> Ref
     if issuer.rules.strict() {
         return Refusal::new(405, "invalid_request", "Use POST.").dressed(Shape::AllowJson("POST"));
     }
-    if method != Method::GET && method != Method::HEAD {
-        return Refusal::method(if issuer.rules.today() { "GET,POST" } else { "" });
+    if method != Method::GET && (method != Method::HEAD || issuer.rules.then()) {
+        return Refusal::method("GET,POST");
     }
     let Ok((parts, form)) = read(request).await else {
         return failed_inside(issuer);

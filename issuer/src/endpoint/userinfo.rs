@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Here, Request, read};
 use crate::answer::{Caching, header};
+use crate::config::TokenProfile;
 use crate::errors::{Refusal, Shape};
 use crate::form::Form;
 use crate::issuer::Issuer;
@@ -36,24 +37,27 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let method = request.method().clone();
     let (parts, form) = read(request).await?;
-    let (record, text) = bearer(issuer, &parts.headers, &form)?;
-    if method != Method::GET
-        && method != Method::HEAD
-        && !(issuer.rules.strict() && method == Method::POST)
-    {
-        return Err(Refusal::method("GET"));
-    }
     let accept = header(&parts.headers, &ACCEPT).unwrap_or("*/*");
     if !accept.contains("*/*") && !accept.contains("json") && !accept.contains("application/*") {
         return Err(Refusal::empty(406));
     }
+    let (record, text) = bearer(issuer, &parts.headers, &form)?;
+    let head = method == Method::HEAD && !issuer.rules.then();
+    let post = method == Method::POST && issuer.rules.strict();
+    if method != Method::GET && !head && !post {
+        return Err(Refusal::method("GET"));
+    }
     let token = Token::parse(&text).map_err(|_| Refusal::internal())?;
+    // Tokens of the `iam` profile carry no scope: the grant knows it.
     let scope = token
         .claims
-        .get("scope")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+        .text("scope")
+        .unwrap_or(if scopeless(issuer, &record) {
+            &record.holder.scope
+        } else {
+            ""
+        });
+    let scope = scope.to_owned();
     // The request of the first grant decides in IAM 1.7, the token itself later.
     let openid = if issuer.rules.then() {
         record.holder.has_scope("openid")
@@ -80,6 +84,14 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
             (false, false) => by_scope(&user, &scope, groups),
         },
     ))
+}
+
+fn scopeless(issuer: &Issuer, record: &AccessRecord) -> bool {
+    let client = issuer.clients.get(&record.holder.client);
+    let profile = client
+        .and_then(|client| client.profile)
+        .unwrap_or(issuer.config.token_profile);
+    matches!(profile, TokenProfile::Iam | TokenProfile::Aarc)
 }
 
 fn has(scope: &str, item: &str) -> bool {

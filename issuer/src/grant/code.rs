@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use carnet_profile::jose::base64url;
 
 use super::password::first_ticket;
-use super::{Request, check_aup, narrow, target_refusal};
+use super::{Request, check_aup, java_null, narrow, target_refusal};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made};
@@ -150,7 +150,10 @@ fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
     };
     match method.as_str() {
         "S256" => match verifier {
-            None if issuer.has(Quirk::Q17) => Err(Refusal::internal()),
+            None if issuer.has(Quirk::Q17) => Err(java_null(
+                issuer,
+                r#"Cannot invoke "String.getBytes(java.nio.charset.Charset)" because "verifier" is null"#,
+            )),
             Some(verifier) if s256(verifier) == *challenge => Ok(()),
             _ => mismatch(),
         },

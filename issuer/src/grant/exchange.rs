@@ -129,7 +129,10 @@ fn subject(request: &Request<'_>) -> Result<(AccessRecord, String), Refusal> {
     } = request;
     let Some(text) = form.get("subject_token") else {
         return Err(if issuer.has(Quirk::Q48) {
-            Refusal::internal()
+            super::java_null(
+                issuer,
+                r#"Cannot invoke "String.indexOf(String)" because "s" is null"#,
+            )
         } else {
             Refusal::bad("invalid_request", "The parameter subject_token is missing.")
         });

@@ -144,6 +144,15 @@ pub fn relative(issuer: &Issuer) -> Refusal {
     }
 }
 
+/// An exception inside: IAM 1.7 shows the Java text, later versions do not.
+pub fn java_null(issuer: &Issuer, text: &str) -> Refusal {
+    if issuer.rules.then() {
+        Refusal::new(500, "server_error", text)
+    } else {
+        Refusal::internal()
+    }
+}
+
 fn refused_scope(issuer: &Issuer, client: &Client, scope: &str) {
     let checks = vec![check(
         "client.scope",

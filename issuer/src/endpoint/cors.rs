@@ -1,0 +1,66 @@
+//! Cross-origin requests (Fetch standard; issuer page §2.10): which paths allow them, and the answer to a preflight.
+
+use axum::extract::State;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+};
+use http::{HeaderValue, Method};
+
+use super::{Here, Request};
+use crate::answer::Caching;
+use crate::issuer::Issuer;
+use crate::routes;
+
+/// Answers preflights, and lets every origin read the answers of the open paths.
+pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Response {
+    if !request.headers().contains_key(ORIGIN) {
+        return next.run(request).await;
+    }
+    let open = is_open(&issuer, request.uri().path());
+    let asks = request
+        .headers()
+        .get(ACCESS_CONTROL_REQUEST_METHOD)
+        .is_some();
+    if *request.method() == Method::OPTIONS && asks {
+        let mut response = issuer
+            .answers
+            .bare(if open { 200 } else { 403 }, Caching::Never);
+        if open {
+            let headers = response.headers_mut();
+            let methods = HeaderValue::from_static("HEAD,GET,POST,PUT,DELETE,PATCH,OPTIONS");
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1800"));
+            if let Some(asked) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+            }
+        }
+        return response;
+    }
+    let mut response = next.run(request).await;
+    if open {
+        response
+            .headers_mut()
+            .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}
+
+fn is_open(issuer: &Issuer, path: &str) -> bool {
+    if issuer.rules.then() {
+        return [routes::TOKEN, routes::REVOKE, routes::USERINFO].contains(&path);
+    }
+    let open = [
+        routes::TOKEN,
+        routes::INTROSPECT,
+        routes::REVOKE,
+        routes::USERINFO,
+        routes::JWK,
+        routes::DEVICE_CODE,
+        routes::OPENID_CONFIGURATION,
+    ];
+    open.contains(&path) || path.starts_with("/iam/api/") || path.starts_with("/scim/")
+}
