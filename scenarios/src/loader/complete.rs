@@ -25,6 +25,13 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
             parts.actors.retain(|name, _| location.only.contains(name));
         }
     }
+    let administered =
+        parts.steps.iter().any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
+    for placed in parts.actors.values_mut() {
+        if let (true, ActorSpec::Issuer(settings)) = (administered, &mut placed.spec) {
+            settings.admin_secret.get_or_insert_with(|| format!("admin-secret-{}", parts.seed));
+        }
+    }
     let transfers: Vec<_> = parts
         .steps
         .iter()

@@ -120,10 +120,33 @@ pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Re
     for (place, starting) in places.iter().zip(starting) {
         let failed = |why: String| PlayError::Start { name: place.name.clone(), why };
         let (router, issuer) = starting.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
-        issuers.extend(issuer.map(|issuer| (place.name.clone(), issuer)));
         stage.open(place, router)?;
+        if let Some(issuer) = issuer {
+            open_admin(&stage, place, &issuer, issuers.len()).await?;
+            issuers.insert(place.name.clone(), issuer);
+        }
     }
     Ok(Running { stage, cast, issuers, ready: watch.elapsed() })
+}
+
+/// Opens the administrator's own listener of an issuer that has one: beside it, under `admin.HOST`; when the actors have
+/// real addresses, on a port after theirs.
+async fn open_admin(stage: &Stage, place: &Place, issuer: &Arc<Issuer>, position: usize) -> Result<(), PlayError> {
+    let Some(router) = carnet_issuer::admin_router(issuer) else { return Ok(()) };
+    let name = admin_name(&place.name);
+    let served = place.port.is_some();
+    let host = if served { place.host.clone() } else { format!("admin.{}", place.host) };
+    let last = stage.names().all().iter().filter_map(|place| place.port).max();
+    let port = last.and_then(|port| port.checked_add(1 + u16::try_from(position).unwrap_or(0))).unwrap_or(0);
+    let addr = SocketAddr::new(place.addr.ip(), if served { port } else { 0 });
+    let place = stage.bind(&name, "admin", &host, addr, !served).await?;
+    stage.open(&place, router)?;
+    Ok(())
+}
+
+/// Name of the administrator's listener of an issuer.
+pub(super) fn admin_name(issuer: &str) -> String {
+    format!("{issuer}-admin")
 }
 
 /// The actors that answer, in the scenario's order.

@@ -4,6 +4,9 @@ use carnet_issuer::config::Config as IssuerConfig;
 use carnet_stage::{Event, Note};
 use carnet_user::{RucioSession, RuleOrder};
 
+use serde_json::{Value, json};
+
+use super::cast::admin_name;
 use super::requests::{basic, form, send};
 use super::steps::{Story, save_members};
 use crate::format::{ActorSpec, Flow, GetToken, Kind, Replicate};
@@ -152,7 +155,7 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
         }
         return Ok(());
     }
-    let member = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let member = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
     let why = format!("the issuer answered {} {}: {}", answer.status, member("error"), member("error_description"));
     refused(story, step.may_fail, &why)
 }
@@ -171,12 +174,46 @@ fn secret_of(settings: &IssuerConfig, client: &str) -> Result<Option<String>, St
     found.map(|c| c.client_secret.clone()).ok_or_else(|| format!("the issuer has no client `{client}`; it has {}", known()))
 }
 
-/// Suspends a user by the issuer's SCIM interface.
-pub(super) async fn suspend(_story: &Story<'_>, user: &str) -> Result<(), String> {
-    Err(format!("{user}: not yet"))
+/// Suspends a user, as the issuer's administrator.
+pub(super) async fn suspend(story: &Story<'_>, user: &str) -> Result<(), String> {
+    administer(story, "PATCH", user, Some(&json!({ "active": false }))).await.map(drop)
 }
 
-/// Takes a user out of a group by the issuer's SCIM interface.
-pub(super) async fn leave_group(_story: &Story<'_>, user: &str, group: &str) -> Result<(), String> {
-    Err(format!("{user} {group}: not yet"))
+/// Takes a user out of a group, as the issuer's administrator.
+pub(super) async fn leave_group(story: &Story<'_>, user: &str, group: &str) -> Result<(), String> {
+    let shown = administer(story, "GET", user, None).await?;
+    let plain = |name: &str| name.trim_start_matches('/').to_owned();
+    let groups: Vec<String> = shown
+        .get("groups")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(plain)
+        .collect();
+    let rest: Vec<&String> = groups.iter().filter(|name| **name != plain(group)).collect();
+    if rest.len() == groups.len() {
+        return Err(format!("{user} is not in {group}"));
+    }
+    administer(story, "PATCH", user, Some(&json!({ "groups": rest }))).await.map(drop)
+}
+
+/// Asks the administrator's listener of the issuer about a user.
+async fn administer(story: &Story<'_>, method: &str, user: &str, change: Option<&Value>) -> Result<Value, String> {
+    let issuer = story.running.of(Kind::Issuer, None)?;
+    let name = issuer.actor.name();
+    let secret = issuer_settings(story, name)?.admin_secret.clone().ok_or("the issuer has no `admin_secret`")?;
+    let administrator = story.running.stage.person("administrator");
+    let base = administrator.url_of(&admin_name(name)).ok_or("the issuer has no listener for administrators")?;
+    let headers = [
+        ("authorization".to_owned(), format!("Bearer {secret}")),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    let content = change.map(ToString::to_string).unwrap_or_default();
+    let answer = send(&administrator, method, &format!("{base}/users/{user}"), &headers, content.into()).await?;
+    match answer.status {
+        200 => Ok(answer.json()),
+        404 => Err(format!("the issuer has no user `{user}`")),
+        status => Err(format!("the issuer's administrator was answered {status}")),
+    }
 }
