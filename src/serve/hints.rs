@@ -39,22 +39,71 @@ pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
             line(&format!(
                 "TOKEN=$({get} --scope storage.read:/ --scope storage.modify:/)"
             ));
-            line(&format!(
-                "curl --oauth2-bearer \"$TOKEN\" \"{first}/wlcg/\""
-            ));
-            line(&format!(
-                "curl --oauth2-bearer \"$TOKEN\" -T \"$CARNET_DIR/env.sh\" \"{first}/wlcg/hello\""
-            ));
-            if let [second, ..] = rest {
-                line(&format!(
-                    "curl --oauth2-bearer \"$TOKEN\" -X COPY -H \"Source: {first}/wlcg/hello\" \
-                     -H \"TransferHeaderAuthorization: Bearer $TOKEN\" \"{second}/wlcg/hello\""
-                ));
-                line(&format!(
-                    "curl --oauth2-bearer \"$TOKEN\" -I -H \"Want-Digest: adler32\" \"{second}/wlcg/hello\""
-                ));
+            for command in curl(first, rest.first())
+                .into_iter()
+                .chain(gfal(first, rest.first()))
+                .chain(davix(first))
+                .chain(rclone(first))
+            {
+                line(&command);
             }
         }
     }
     text + "\n"
+}
+
+fn curl(first: &str, second: Option<&String>) -> Vec<String> {
+    let me = "curl --oauth2-bearer \"$TOKEN\"";
+    let mut lines = vec![
+        format!("{me} \"{first}/wlcg/\""),
+        format!("{me} -T \"$CARNET_DIR/env.sh\" \"{first}/wlcg/hello\""),
+    ];
+    if let Some(second) = second {
+        lines.push(format!(
+            "{me} -X COPY -H \"Source: {first}/wlcg/hello\" \
+             -H \"TransferHeaderAuthorization: Bearer $TOKEN\" \"{second}/wlcg/hello\""
+        ));
+        lines.push(format!(
+            "{me} -I -H \"Want-Digest: adler32\" \"{second}/wlcg/hello\""
+        ));
+    }
+    lines
+}
+
+/// The scripts want the python that has gfal2, the system's.
+fn gfal(first: &str, second: Option<&String>) -> Vec<String> {
+    let mut lines = vec![
+        "export BEARER_TOKEN=\"$TOKEN\" GFAL_PYTHONBIN=/usr/bin/python3".to_owned(),
+        format!("gfal-ls -l \"{first}/wlcg/\""),
+        format!("gfal-copy -f \"file://$CARNET_DIR/ca.pem\" \"{first}/wlcg/gfal\""),
+        format!("gfal-sum \"{first}/wlcg/gfal\" ADLER32"),
+    ];
+    if let Some(second) = second {
+        lines.push(format!(
+            "gfal-copy -f -K ADLER32 \"{first}/wlcg/gfal\" \"{second}/wlcg/gfal\""
+        ));
+    }
+    lines
+}
+
+/// Its tools take the token as a header only.
+fn davix(first: &str) -> Vec<String> {
+    let me = "-H \"Authorization: Bearer $TOKEN\"";
+    vec![
+        format!("davix-ls -l {me} \"{first}/wlcg/\""),
+        format!("davix-get {me} \"{first}/wlcg/hello\""),
+    ]
+}
+
+fn rclone(first: &str) -> Vec<String> {
+    vec![
+        format!(
+            "export RCLONE_CONFIG_SE_TYPE=webdav RCLONE_CONFIG_SE_VENDOR=other \
+             RCLONE_CONFIG_SE_URL=\"{first}/wlcg\" RCLONE_CONFIG_SE_BEARER_TOKEN=\"$TOKEN\""
+        ),
+        "rclone --ca-cert \"$CARNET_DIR/ca.pem\" copy \"$CARNET_DIR/certificates\" se:rclone"
+            .to_owned(),
+        "rclone --ca-cert \"$CARNET_DIR/ca.pem\" check \"$CARNET_DIR/certificates\" se:rclone"
+            .to_owned(),
+    ]
 }
