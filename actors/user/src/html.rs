@@ -74,15 +74,17 @@ impl Form {
                 .iter()
                 .find(|(name, _)| *name == field.name)
                 .map(|(_, value)| *value);
-            match (field.kind.as_str(), typed) {
-                ("checkbox", None) if !field.checked => {}
-                ("radio", Some(choice)) if field.value != choice => {}
-                ("radio", None) if !field.checked => {}
-                ("radio" | "checkbox", _) | (_, None) => {
-                    pairs.push((field.name.clone(), field.value.clone()))
-                }
-                (_, Some(value)) => pairs.push((field.name.clone(), value.to_owned())),
+            let left_out = match (field.kind.as_str(), typed) {
+                ("checkbox" | "radio", None) => !field.checked,
+                ("radio", Some(choice)) => field.value != choice,
+                _ => false,
+            };
+            if left_out {
+                continue;
             }
+            let kept = matches!(field.kind.as_str(), "checkbox" | "radio");
+            let value = typed.filter(|_| !kept).unwrap_or(&field.value);
+            pairs.push((field.name.clone(), value.to_owned()));
         }
         if let Some(button) = button.filter(|b| !b.name.is_empty()) {
             pairs.push((button.name.clone(), button.value.clone()));
