@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -170,6 +173,7 @@ impl Server {
     /// The handler's answer; a panic in it is a 500 and a note, never a broken connection without a word.
     async fn call(&self, request: Request<Body>) -> Response<Body> {
         let mut router = self.router.clone();
+        let request = short_body_first(request).await;
         match AssertUnwindSafe(router.call(request)).catch_unwind().await {
             Ok(Ok(answer)) => answer,
             Err(_) => {
@@ -181,6 +185,26 @@ impl Server {
             }
         }
     }
+}
+
+/// Longest body, in bytes, that is read before the handler is asked.
+const SHORT_BODY: u64 = 64 << 10;
+
+/// An answer that is complete before the body has come resets an HTTP/2 stream (RFC 9113 §8.1), and curl then throws the
+/// answer away, refusals above all. A short body, as forms and JSON have, is therefore read first.
+async fn short_body_first(request: Request<Body>) -> Request<Body> {
+    let length = request.body().size_hint().exact();
+    if request.version() != Version::HTTP_2
+        || length.is_none_or(|length| length == 0 || length > SHORT_BODY)
+    {
+        return request;
+    }
+    let (head, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(whole) => Body::from(whole.to_bytes()),
+        Err(broken) => Body::from_stream(futures_util::stream::iter([Err::<Bytes, _>(broken)])),
+    };
+    Request::from_parts(head, body)
 }
 
 fn foreign_name(request: &Request<Incoming>) -> String {

@@ -37,8 +37,8 @@ pub(crate) async fn spell(request: &mut Request<Body>) {
 
 /// Has hyper read the names.
 async fn show() -> Extensions {
-    let fields: String = NAMES.iter().map(|name| format!("{name}: x\r\n")).collect();
-    let text = format!("GET / HTTP/1.1\r\nHost: here\r\n{fields}\r\n");
+    let fields = NAMES.join(": x\r\n");
+    let text = format!("GET / HTTP/1.1\r\nHost: here\r\n{fields}: x\r\n\r\n");
     let remembered = Arc::new(Mutex::new(Extensions::new()));
     let (mut near, far) = tokio::io::duplex(4096);
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
