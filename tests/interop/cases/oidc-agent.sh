@@ -1,16 +1,10 @@
-# oidc-agent: registers itself, gets its first token by device flow, later ones by refresh with scope and audience.
+# oidc-agent: registers itself, gets its first token by device flow, later ones by refresh with scope and audience;
+# at an issuer by the book, and at one like INDIGO IAM today and in June 2021.
 . "$INTEROP/lib.sh"
 . "$INTEROP/people.sh"
 need oidc-agent oidc-gen oidc-token oidc-add curl python3
-serve
-person alice alice-password
 
-# The agent itself, which the tools find by its socket.
 export TMPDIR=$PWD OIDC_CONFIG_DIR=$PWD/agent OIDC_SOCK=$PWD/agent.sock
-mkdir "$OIDC_CONFIG_DIR"
-oidc-agent --console --bind_address="$OIDC_SOCK" >agent.out 2>agent.err &
-servers+=("$!")
-for ((left = LIMIT * 10; left > 0; left--)); do [[ -S $OIDC_SOCK ]] && break || sleep 0.1; done
 
 # gen NAME OPTION…: a new account; what the tool prints goes to ./NAME.out.
 gen() {
@@ -27,7 +21,7 @@ by_device() {
     pid=$!
     while [[ -z $code ]] && ((left-- > 0)) && kill -0 "$pid" 2>/dev/null; do
         sleep 0.1
-        code=$(sed -nE 's/.*code: *([A-Z0-9-]+).*/\1/p' "$1.out" | head -n 1)
+        code=$(sed -nE 's/.*code: *([A-Za-z0-9_-]+).*/\1/p' "$1.out" | head -n 1)
     done
     approve_device alice "$code" || kill "$pid"
     wait "$pid" || { cat "$1.out"; return 1; }
@@ -38,64 +32,84 @@ has() {
     equal "$3" "$2" "$(claims "$TOKEN" | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin).get(sys.argv[1])))' "$1")"
 }
 
+# has_scope WANTED WHAT: the scope of the token in $TOKEN, as a set: IAM has an order of its own.
+has_scope() {
+    equal "$2" "$1" "$(claims "$TOKEN" | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["scope"].split()))')"
+}
+
 # ask OPTION…: a token of the agent goes to $TOKEN.
 ask() {
     rows=$((rows + 1))
     TOKEN=$(timeout "$LIMIT" oidc-token "$@" 2>row.out </dev/null) || { failed "oidc-token $*"; TOKEN='..'; }
 }
 
-# --- a client that registers itself
-does "oidc-gen: registration and device flow" by_device own --scope="openid profile offline_access wlcg.groups"
-says '^own$' "the account is there" oidc-add --loaded
-ask own
-has iss "\"$IAM_URL/\"" "its issuer"
-has sub '"a1b98335-9649-4fb0-961d-5a49ce108d49"' "its subject is alice"
-has wlcg.groups '["/wlcg", "/wlcg/xfers"]' "alice's default groups"
-expect_status 200 "userinfo with it" --oauth2-bearer "$TOKEN" "$IAM_URL/userinfo"
-body '"sub":"a1b98335'
-FIRST=$TOKEN
-ask own --force-new
-rows=$((rows + 1))
-[[ $TOKEN != "$FIRST" ]] || failed "a new token when one is asked for"
-ask own --scope=openid --aud="$SE1_URL"
-has aud "\"$SE1_URL\"" "audience asked for"
-has scope '"openid"' "scope asked for"
-has wlcg.groups null "no groups without their scope"
+for COMPAT in strict iam-1.12 iam-1.7; do
+    echo "as $COMPAT:"
+    stop_all
+    rm -rf lab agent agent.sock ./*.cookies ./*.out
+    serve --set "actors.iam.issuer.compat=\"$COMPAT\""
+    person alice alice-password
+    mkdir "$OIDC_CONFIG_DIR"
+    # The agent itself, which the tools find by its socket.
+    oidc-agent --console --bind_address="$OIDC_SOCK" >agent.out 2>agent.err &
+    servers+=("$!")
+    for ((left = LIMIT * 10; left > 0; left--)); do [[ -S $OIDC_SOCK ]] && break || sleep 0.1; done
 
-# --- a client that the issuer's people registered
-does "oidc-gen: device flow of a known client" by_device known --client-id=trainee --client-secret=trainee-secret \
-    --redirect-uri=http://localhost:8080/ --scope="openid profile offline_access wlcg.groups storage.read:/ storage.create:/"
-ask known --scope=storage.read:/ --aud="$SE1_URL"
-has aud "\"$SE1_URL\"" "one audience"
-has scope '"storage.read:/"' "one scope"
-expect_status 200 "read at the storage element" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
-expect_status 401 "another audience" --oauth2-bearer "$TOKEN" "$SE2_URL/wlcg/"
-ask known --scope="storage.read:/example storage.create:/new" --aud="$SE1_URL $SE2_URL"
-has aud "[\"$SE1_URL\", \"$SE2_URL\"]" "two audiences"
-has scope '"storage.read:/example storage.create:/new"' "narrower paths"
-expect_status 200 "read below the path" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/example/file"
-expect_status 403 "read beside the path" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
-expect_status 201 "write below the path" --oauth2-bearer "$TOKEN" -T head "$SE2_URL/wlcg/new/file"
-refuse "a scope that was not approved" oidc-token known --scope=compute.read
-refuse "a scope beyond the client's" oidc-token known --scope=storage.read:/../etc
-ask known --scope=wlcg.groups:/wlcg/test
-has wlcg.groups '["/wlcg/test", "/wlcg", "/wlcg/xfers"]' "an optional group comes first when it is asked for"
+    # --- a client that registers itself
+    does "oidc-gen: registration and device flow" by_device own --scope="openid profile offline_access wlcg.groups"
+    says '^own$' "the account is there" oidc-add --loaded
+    ask own
+    has iss "\"$IAM_URL/\"" "its issuer"
+    has sub '"a1b98335-9649-4fb0-961d-5a49ce108d49"' "its subject is alice"
+    has wlcg.groups '["/wlcg", "/wlcg/xfers"]' "alice's default groups"
+    expect_status 200 "userinfo with it" --oauth2-bearer "$TOKEN" "$IAM_URL/userinfo"
+    body '"sub":"a1b98335'
+    FIRST=$TOKEN
+    ask own --force-new
+    rows=$((rows + 1))
+    [[ $TOKEN != "$FIRST" ]] || failed "a new token when one is asked for"
+    ask own --scope=openid --aud="$SE1_URL"
+    has aud "\"$SE1_URL\"" "audience asked for"
+    has_scope 'openid' "scope asked for"
+    has wlcg.groups null "no groups without their scope"
 
-# --- the account again, from what the agent keeps on disk
-ok "unload" oidc-add --remove known
-ok "load" oidc-add --pw-cmd='echo pw' known
-ask known --scope=storage.read:/
-expect_status 200 "read with the account loaded again" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
+    # --- a client that the issuer's people registered
+    does "oidc-gen: device flow of a known client" by_device known --client-id=trainee --client-secret=trainee-secret \
+        --redirect-uri=http://localhost:8080/ --scope="openid profile offline_access wlcg.groups storage.read:/ storage.create:/"
+    ask known --scope=storage.read:/ --aud="$SE1_URL"
+    has aud "\"$SE1_URL\"" "one audience"
+    has_scope 'storage.read:/' "one scope"
+    expect_status 200 "read at the storage element" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
+    expect_status 401 "another audience" --oauth2-bearer "$TOKEN" "$SE2_URL/wlcg/"
+    ask known --scope="storage.read:/example storage.create:/new" --aud="$SE1_URL $SE2_URL"
+    has aud "[\"$SE1_URL\", \"$SE2_URL\"]" "two audiences"
+    has_scope 'storage.create:/new storage.read:/example' "narrower paths"
+    expect_status 200 "read below the path" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/example/file"
+    expect_status 403 "read beside the path" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
+    expect_status 201 "write below the path" --oauth2-bearer "$TOKEN" -T head "$SE2_URL/wlcg/new/file"
+    # In June 2021 a refresh could ask for whatever the client may have (issuer page §2.12).
+    if [[ $COMPAT != iam-1.7 ]]; then refuse "a scope that was not approved" oidc-token known --scope=compute.read; fi
+    refuse "a scope beyond the client's" oidc-token known --scope=storage.read:/../etc
+    ask known --scope=wlcg.groups:/wlcg/test
+    has wlcg.groups '["/wlcg/test", "/wlcg", "/wlcg/xfers"]' "an optional group comes first when it is asked for"
 
-# --- other flows
-does "oidc-gen: password flow" gen pass --flow=password --op-username=alice --op-password=alice-password \
-    --client-id=trainee --client-secret=trainee-secret --redirect-uri=http://localhost:8080/ --scope="openid offline_access storage.read:/"
-does_not "oidc-gen: wrong password" gen wrong --flow=password --op-username=alice --op-password=no \
-    --client-id=trainee --client-secret=trainee-secret --redirect-uri=http://localhost:8080/ --scope="openid offline_access"
-ask pass
-has scope '"openid offline_access storage.read:/"' "scopes of the password flow"
+    # --- the account again, from what the agent keeps on disk
+    ok "unload" oidc-add --remove known
+    ok "load" oidc-add --pw-cmd='echo pw' known
+    ask known --scope=storage.read:/
+    expect_status 200 "read with the account loaded again" --oauth2-bearer "$TOKEN" "$SE1_URL/wlcg/hello.txt"
 
-# --- the end: deleting an account revokes its refresh token and its registration
-ok "delete" oidc-gen --pw-cmd='echo pw' --confirm-yes --delete own
-refuse "no token of a deleted account" oidc-token own
+    # --- other flows
+    does "oidc-gen: password flow" gen pass --flow=password --op-username=alice --op-password=alice-password \
+        --client-id=trainee --client-secret=trainee-secret --redirect-uri=http://localhost:8080/ --scope="openid offline_access storage.read:/"
+    does_not "oidc-gen: wrong password" gen wrong --flow=password --op-username=alice --op-password=no \
+        --client-id=trainee --client-secret=trainee-secret --redirect-uri=http://localhost:8080/ --scope="openid offline_access"
+    ask pass
+    has_scope 'offline_access openid storage.read:/' "scopes of the password flow"
+
+    # --- the end: deleting an account revokes its refresh token
+    ok "delete" oidc-gen --pw-cmd='echo pw' --confirm-yes --delete own
+    says '"method":"POST".*/revoke.*"status":200' "its refresh token is revoked" grep /revoke lab/journal.jsonl
+    refuse "no token of a deleted account" oidc-token own
+done
 finish
