@@ -77,6 +77,26 @@ pub const CATALOGUE: &[(&str, &str, &str)] = &[
     ),
     ("disk-full", "F18", "says 507 in place of taking a file"),
     (
+        "leave-partial",
+        "F19",
+        "leaves what arrived of a copy that failed",
+    ),
+    (
+        "lose-file",
+        "F19",
+        "loses the file right after it said success",
+    ),
+    (
+        "tape-stuck",
+        "F22",
+        "takes a stage request and never brings the files",
+    ),
+    (
+        "tape-fails",
+        "F22",
+        "takes a stage request and fails its files",
+    ),
+    (
         "ignore-ranges",
         "F20",
         "answers a range with the whole file",
@@ -86,6 +106,13 @@ pub const CATALOGUE: &[(&str, &str, &str)] = &[
 /// The name of a fault that acts inside a handler, carried in the request's extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedFault(pub(crate) String);
+
+impl NamedFault {
+    /// Whether it is this one.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.0 == name
+    }
+}
 
 fn tell(element: &Element, fault: &Fault, did: &str) {
     let place = match fault.place {

@@ -240,6 +240,13 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
             "a stage request names at least one file",
         );
     }
+    let stuck = call.fault().is_some_and(|fault| fault.is("tape-stuck"));
+    if call.fault().is_some_and(|fault| fault.is("tape-fails")) {
+        for file in files.iter_mut().filter(|file| file.error.is_none()) {
+            file.error = Some("the tape cannot be read".into());
+        }
+        coming.clear();
+    }
     let id = element.actor.uuid().to_string();
     let created = element.actor.clock().seconds();
     lock(&tape.requests).insert(
@@ -266,6 +273,9 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
     );
     element.actor.spawn(async move {
         actor.clock().sleep(wait).await;
+        if stuck {
+            return;
+        }
         for (area, path) in coming {
             let wanted = lock(&requests).get(&key).is_some_and(|request| {
                 request

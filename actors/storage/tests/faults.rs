@@ -14,7 +14,7 @@ const TARGET: &str = "https://se2.example/example/file";
 async fn world(se2: &str) -> (TestStage, Actor, Actor) {
     let test = TestStage::new(&[]).await;
     let se1 = test
-        .serve("se1", config("files = { \"/example/file\" = \"4 MiB\" }"))
+        .serve("se1", config("files = { \"/example/file\" = \"5 MiB\" }"))
         .await;
     let se2 = test.serve("se2", config(se2)).await;
     (test, se1, se2)
@@ -149,6 +149,61 @@ async fn the_source_misbehaves_and_nothing_false_is_kept() {
         );
         test.ask("DELETE", TARGET, &token, &[], "").await;
     }
+    se1.faults()
+        .install(fault(FaultPlace::Handler, "GET", Effect::CutAfter(100_000)));
+    se2.faults().install(fault(
+        FaultPlace::Handler,
+        "COPY",
+        Effect::Named("leave-partial".into()),
+    ));
+    assert!(copy(&test).await.1.contains("failure: "), "F19");
+    let token = test.token("storage.read:/ storage.modify:/");
+    assert_eq!(
+        test.ask("HEAD", TARGET, &token, &[], "")
+            .await
+            .header("content-length"),
+        "100000",
+        "F19"
+    );
+    test.ask("DELETE", TARGET, &token, &[], "").await;
+    assert!(se1.faults().remove("test") && se2.faults().remove("test"));
+    se2.faults().install(fault(
+        FaultPlace::Handler,
+        "COPY",
+        Effect::Named("lose-file".into()),
+    ));
+    assert!(copy(&test).await.1.ends_with("success: Created\n"), "F19");
+    assert!(se2.faults().remove("test"));
+    assert_eq!(
+        test.ask("HEAD", TARGET, &token, &[], "").await.status,
+        404,
+        "F19"
+    );
+    se1.faults().install(fault(
+        FaultPlace::Handler,
+        "GET",
+        Effect::Named("ignore-ranges".into()),
+    ));
+    let url = "https://se1.example/example/file";
+    assert_eq!(
+        test.ask("GET", url, &token, &[("range", "bytes=0-9")], "")
+            .await
+            .status,
+        200,
+        "F20"
+    );
+    let bearer = format!("Bearer {token}");
+    let streams = [
+        ("source", url),
+        ("transferheaderauthorization", &*bearer),
+        ("x-number-of-streams", "4"),
+    ];
+    let text = test.ask("COPY", TARGET, &token, &streams, "").await.text();
+    assert!(
+        text.contains("failure: ") && !text.contains("success"),
+        "F20: {text}"
+    );
+    assert!(se1.faults().remove("test"));
     se2.faults()
         .install(fault(FaultPlace::Outgoing, "GET", Effect::FlipByte(5)));
     assert!(copy(&test).await.1.contains("failure: checksum mismatch"));
@@ -171,7 +226,7 @@ async fn the_destination_misreports() {
         (
             "F14",
             "too-many-bytes",
-            "Stripe Bytes Transferred: 8388608",
+            "Stripe Bytes Transferred: 10485760",
             "failure",
         ),
         ("F14", "no-connections", "success", "RemoteConnections"),

@@ -18,7 +18,7 @@ use crate::area::{Area, AreaError, Arrival};
 use crate::checksum::{Checksum, parse_digest, parse_repr_digest};
 use crate::dialect::{DialectName, Doing, Partial, Prehead};
 use crate::element::Element;
-use crate::faults::Reporting;
+use crate::faults::{NamedFault, Reporting};
 use crate::methods::Call;
 use crate::namespace::{FileMeta, TreeError};
 use crate::path::CleanPath;
@@ -33,6 +33,7 @@ pub(super) struct Pull {
     asked: CopyRequest,
     parents: bool,
     exists: bool,
+    fault: Option<NamedFault>,
     pub(super) progress: Arc<Progress>,
 }
 
@@ -82,6 +83,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         asked,
         parents,
         exists,
+        fault: call.fault().cloned(),
         progress: Arc::default(),
     };
     let mut size = None;
@@ -172,7 +174,11 @@ impl Pull {
         let outcome = match self.fetch(&mut arrival, size).await {
             Ok(claims) => self.keep(arrival, &claims).await,
             Err(why) => {
-                if self.element.dialect.tpc.partial == Partial::Left {
+                let left = self
+                    .fault
+                    .as_ref()
+                    .is_some_and(|fault| fault.is("leave-partial"));
+                if left || self.element.dialect.tpc.partial == Partial::Left {
                     self.leave(arrival).await;
                 }
                 Err(why)
@@ -181,6 +187,16 @@ impl Pull {
         match outcome {
             Ok(file) => {
                 writing.done(&file);
+                if self
+                    .fault
+                    .as_ref()
+                    .is_some_and(|fault| fault.is("lose-file"))
+                {
+                    let now = self.element.actor.clock().millis();
+                    let _gone = self.area.remove(&self.path, false, now);
+                    self.element
+                        .file_state(&self.path, "available", "absent", "lost by a fault");
+                }
                 Ok(())
             }
             Err(why) => {
