@@ -14,9 +14,17 @@ fn main() {
     files.sort();
     let mut code = String::from("&[\n");
     for file in &files {
-        let path = file.strip_prefix(&root).expect("below the root").to_string_lossy().replace('\\', "/");
-        writeln!(code, "    Entry {{ path: {path:?}, text: include_str!({:?}) }},", file.display().to_string())
-            .expect("a string takes everything");
+        let path = file
+            .strip_prefix(&root)
+            .expect("below the root")
+            .to_string_lossy()
+            .replace('\\', "/");
+        writeln!(
+            code,
+            "    Entry {{ path: {path:?}, text: include_str!({:?}) }},",
+            file.display().to_string()
+        )
+        .expect("a string takes everything");
     }
     code.push(']');
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("library.rs");
@@ -31,14 +39,21 @@ fn folders(root: &Path) -> Vec<PathBuf> {
         .expect("the crate's folder")
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| path.is_dir() && !path.file_name().is_some_and(|n| skip.iter().any(|s| n == *s)))
+        .filter(|path| {
+            path.is_dir()
+                && !path
+                    .file_name()
+                    .is_some_and(|n| skip.iter().any(|s| n == *s))
+        })
         .collect();
     folders.sort();
     folders
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         if path.is_dir() {
             collect(&path, files);

@@ -46,7 +46,10 @@ impl Entry {
 /// Every scenario, by theme and name. Worlds are not among them.
 pub fn all() -> &'static [Entry] {
     // Folders are sorted, and `worlds` comes last among them.
-    let end = LIBRARY.iter().position(|e| e.theme() == WORLDS).unwrap_or(LIBRARY.len());
+    let end = LIBRARY
+        .iter()
+        .position(|e| e.theme() == WORLDS)
+        .unwrap_or(LIBRARY.len());
     &LIBRARY[..end]
 }
 
@@ -79,9 +82,17 @@ mod tests {
         for entry in LIBRARY {
             assert!(!entry.title().is_empty(), "{} has no title", entry.path);
             assert!(!entry.source().is_empty(), "{} has no source", entry.path);
-            assert!(entry.text.starts_with("#:schema ../schema.json\n"), "{} names no schema", entry.path);
+            assert!(
+                entry.text.starts_with("#:schema ../schema.json\n"),
+                "{} names no schema",
+                entry.path
+            );
         }
         assert!(all().iter().all(|e| e.theme() != WORLDS));
-        assert_eq!(all().len() + worlds().count(), LIBRARY.len(), "`worlds` is not the last folder");
+        assert_eq!(
+            all().len() + worlds().count(),
+            LIBRARY.len(),
+            "`worlds` is not the last folder"
+        );
     }
 }

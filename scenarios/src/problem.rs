@@ -50,7 +50,10 @@ impl Problem {
 
     /// A warning at `span`.
     pub fn warning(span: Range<usize>, title: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, title, label) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, title, label)
+        }
     }
 
     /// Adds what would be right.
@@ -110,7 +113,11 @@ impl Problems {
 
     /// The problems as rustc would print them, for a terminal when `styled`.
     pub fn render(&self, styled: bool, width: Option<usize>) -> String {
-        let mut renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+        let mut renderer = if styled {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         if let Some(width) = width {
             renderer = renderer.term_width(width);
         }
@@ -128,13 +135,16 @@ impl Problems {
             Severity::Warning => Level::WARNING,
         };
         let (name, text, span) = self.sources.local(&problem.span);
-        let mut snippet = Snippet::source(text)
-            .path(name)
-            .annotation(AnnotationKind::Primary.span(span).label(problem.label.as_str()));
+        let mut snippet = Snippet::source(text).path(name).annotation(
+            AnnotationKind::Primary
+                .span(span)
+                .label(problem.label.as_str()),
+        );
         if let Some((also, label)) = &problem.also {
             let (also_name, _, also) = self.sources.local(also);
             if also_name == name {
-                snippet = snippet.annotation(AnnotationKind::Context.span(also).label(label.as_str()));
+                snippet =
+                    snippet.annotation(AnnotationKind::Context.span(also).label(label.as_str()));
             }
         }
         let mut group = level.primary_title(problem.title.as_str()).element(snippet);
@@ -146,7 +156,9 @@ impl Problems {
             let (name, text, span) = self.sources.local(span);
             groups.push(
                 Level::HELP.secondary_title("did you mean this?").element(
-                    Snippet::source(text).path(name).patch(Patch::new(span, words.as_str())),
+                    Snippet::source(text)
+                        .path(name)
+                        .patch(Patch::new(span, words.as_str())),
                 ),
             );
         }

@@ -42,7 +42,11 @@ impl Sources {
         self.text.push_str(text);
         let end = self.text.len();
         self.text.push('\n');
-        self.segments.push(Segment { name: name.into(), start, end });
+        self.segments.push(Segment {
+            name: name.into(),
+            start,
+            end,
+        });
         start
     }
 
@@ -94,7 +98,10 @@ mod tests {
         assert_eq!(sources.add("a.toml", "x = 1\ny = 2"), 0);
         let second = sources.add("--set", "ü.z = 3");
         assert_eq!(sources.place(&(6..7)).to_string(), "a.toml:2:1");
-        assert_eq!(sources.place(&(second + 3..second + 4)).to_string(), "--set:1:3");
+        assert_eq!(
+            sources.place(&(second + 3..second + 4)).to_string(),
+            "--set:1:3"
+        );
         assert_eq!(sources.words(&(second + 3..second + 4)), "z");
         assert_eq!(sources.local(&(1000..1001)).2, 8..8);
     }

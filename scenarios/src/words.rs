@@ -4,9 +4,13 @@
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
     let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
     for part in parts {
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -24,11 +28,14 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .map(|name| {
             let name_plain = plain(name);
-            let within = wanted.len() >= 3 && (name_plain.starts_with(&wanted) || wanted.starts_with(&name_plain));
+            let within = wanted.len() >= 3
+                && (name_plain.starts_with(&wanted) || wanted.starts_with(&name_plain));
             let score = strsim::damerau_levenshtein(&wanted, &name_plain);
             (if within { score.min(1) } else { score }, name)
         })
-        .filter(|(score, name)| *score <= 1.max(name.len().min(word.len()) / 3) && *score < name.len().max(word.len()))
+        .filter(|(score, name)| {
+            *score <= 1.max(name.len().min(word.len()) / 3) && *score < name.len().max(word.len())
+        })
         .min_by_key(|(score, _)| *score)
         .map(|(_, name)| name)
 }

@@ -1,5 +1,6 @@
 //! Every scenario of the library is a test, by its name: it is read without a problem, played, and every expectation holds.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use carnet_scenarios::{Changes, PlayOptions, Played, library, load, play};
@@ -20,26 +21,43 @@ fn main() -> ExitCode {
 
 fn read(path: &str) -> Result<(), Failed> {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-    let world = load(&path, &Changes::default()).map_err(|error| Failed::from(error.to_string()))?;
+    let world =
+        load(&path, &Changes::default()).map_err(|error| Failed::from(error.to_string()))?;
     if !world.is_world() {
         return Err("a world has no steps".into());
     }
-    if world.warnings.is_empty() { Ok(()) } else { Err(world.warnings.to_string().into()) }
+    if world.warnings.is_empty() {
+        Ok(())
+    } else {
+        Err(world.warnings.to_string().into())
+    }
 }
 
 fn played(name: &str) -> Result<(), Failed> {
     // The data is small here: what is transferred does not change who says what.
-    let changes = Changes { set: small(name), ..Changes::default() };
+    let changes = Changes {
+        set: small(name),
+        ..Changes::default()
+    };
     let scenario = load(name, &changes).map_err(|error| Failed::from(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let played = runtime.block_on(play(&scenario, PlayOptions::default()))?;
-    if played.held() { Ok(()) } else { Err(told(&played).into()) }
+    if played.held() {
+        Ok(())
+    } else {
+        Err(told(&played).into())
+    }
 }
 
 /// The change that makes a scenario's 64 MiB one.
 fn small(name: &str) -> Vec<String> {
     let scenario = load(name, &Changes::default());
-    let Ok(scenario) = scenario else { return Vec::new() };
+    let Ok(scenario) = scenario else {
+        return Vec::new();
+    };
     let mut set = Vec::new();
     for (actor, placed) in &scenario.actors {
         if let carnet_scenarios::format::ActorSpec::Storage(settings) = &placed.spec {
@@ -59,7 +77,12 @@ fn told(played: &Played) -> String {
         let place = expectation.place.as_deref().unwrap_or_default();
         let label = expectation.label.as_deref().unwrap_or("-");
         let why = expectation.why.as_deref().unwrap_or_default();
-        out.push_str(&format!("{place}: {label}: {}\n  {}\n", expectation.expectation, why.replace('\n', "\n  ")));
+        let _ = writeln!(
+            out,
+            "{place}: {label}: {}\n  {}",
+            expectation.expectation,
+            why.replace('\n', "\n  ")
+        );
     }
     for record in &played.records {
         let line = serde_json::to_string(record).unwrap_or_default();

@@ -2,7 +2,10 @@
 
 #[test]
 fn the_committed_schema_is_fresh() {
-    let made = format!("{}\n", serde_json::to_string_pretty(carnet_scenarios::schema()).unwrap());
+    let made = format!(
+        "{}\n",
+        serde_json::to_string_pretty(carnet_scenarios::schema()).unwrap()
+    );
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json");
     if std::env::var_os("CARNET_WRITE").is_some() {
         std::fs::write(path, &made).unwrap();
@@ -24,10 +27,21 @@ fn every_setting_is_described() {
 fn walk(schema: &serde_json::Value, at: &str, bare: &mut Vec<String>) {
     match schema {
         serde_json::Value::Object(members) => {
-            for (name, of) in members.get("properties").and_then(|p| p.as_object()).into_iter().flatten() {
+            for (name, of) in members
+                .get("properties")
+                .and_then(|p| p.as_object())
+                .into_iter()
+                .flatten()
+            {
                 // A variant's name is described at the variant.
-                let variant = members.get("required").and_then(|r| r.as_array()).is_some_and(|r| r.len() == 1)
-                    && members.get("properties").and_then(|p| p.as_object()).is_some_and(|p| p.len() == 1);
+                let variant = members
+                    .get("required")
+                    .and_then(|r| r.as_array())
+                    .is_some_and(|r| r.len() == 1)
+                    && members
+                        .get("properties")
+                        .and_then(|p| p.as_object())
+                        .is_some_and(|p| p.len() == 1);
                 if of.get("description").is_none() && of.get("$ref").is_none() && !variant {
                     bare.push(format!("{at}/{name}"));
                 }

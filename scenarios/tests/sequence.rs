@@ -58,26 +58,50 @@ struct Token {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flow_a_is_the_recorded_one() {
-    compare("delegated-identity", include_str!("recordings/delegated-identity.toml"), "/example/file").await;
+    compare(
+        "delegated-identity",
+        include_str!("recordings/delegated-identity.toml"),
+        "/example/file",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flow_b_is_the_recorded_one() {
-    compare("group-based", include_str!("recordings/group-based.toml"), "/wlcg/file").await;
+    compare(
+        "group-based",
+        include_str!("recordings/group-based.toml"),
+        "/wlcg/file",
+    )
+    .await;
 }
 
 async fn compare(name: &str, recording: &str, file: &str) {
-    let recording: Recording = toml::from_str(recording).unwrap();
+    let recording: Recording = toml::from_str(recording).expect("the recording is of this shape");
     // The recording has one mebibyte, and its user got the token by the password grant.
     let mut set = vec![format!("actors.se1.storage.files.\"{file}\"=1 MiB")];
     if name == "group-based" {
         set.push("step.0.get_token.flow=password".to_owned());
     }
-    let scenario = load(name, &Changes { set, ..Changes::default() }).unwrap();
-    let played = play(&scenario, PlayOptions::default()).await.unwrap();
+    let scenario = load(
+        name,
+        &Changes {
+            set,
+            ..Changes::default()
+        },
+    )
+    .expect("the flow is read");
+    let played = play(&scenario, PlayOptions::default())
+        .await
+        .expect("the flow can be played");
     let heard = heard(&played.records);
     for (position, (recorded, ours)) in recording.exchange.iter().zip(&heard).enumerate() {
-        assert_eq!(ours, &reduced_like(ours, recorded), "exchange {} of the recording, left ours, right recorded", position + 1);
+        assert_eq!(
+            ours,
+            &reduced_like(ours, recorded),
+            "exchange {} of the recording, left ours, right recorded",
+            position + 1
+        );
     }
     assert_eq!(heard.len(), recording.exchange.len(), "{heard:#?}");
 }
@@ -86,19 +110,25 @@ async fn compare(name: &str, recording: &str, file: &str) {
 fn reduced_like(ours: &Said, recorded: &Said) -> Said {
     let mut wanted = recorded.clone();
     let keep = |mine: &BTreeMap<String, String>, theirs: &BTreeMap<String, String>| {
-        mine.iter().map(|(k, v)| (k.clone(), theirs.get(k).unwrap_or(v).clone())).chain(theirs.clone()).collect()
+        mine.iter()
+            .map(|(k, v)| (k.clone(), theirs.get(k).unwrap_or(v).clone()))
+            .chain(theirs.clone())
+            .collect()
     };
     wanted.header = keep(&ours.header, &recorded.header);
     wanted.answer = keep(&ours.answer, &recorded.answer);
     let text = ours.body.concat();
     let mut rest = text.as_str();
-    let all_there = recorded.body.iter().all(|word| match rest.find(word.as_str()) {
-        Some(at) => {
-            rest = &rest[at + word.len()..];
-            true
-        }
-        None => false,
-    });
+    let all_there = recorded
+        .body
+        .iter()
+        .all(|word| match rest.find(word.as_str()) {
+            Some(at) => {
+                rest = &rest[at + word.len()..];
+                true
+            }
+            None => false,
+        });
     if all_there {
         wanted.body.clone_from(&ours.body);
     }
@@ -129,12 +159,14 @@ fn heard(records: &[Arc<Record>]) -> Vec<Said> {
 }
 
 fn counts(exchange: &Exchange) -> bool {
-    exchange.to.starts_with("se") || (exchange.to == "iam" && exchange.method == "POST" && path(exchange) == "/token")
+    exchange.to.starts_with("se")
+        || (exchange.to == "iam" && exchange.method == "POST" && path(exchange) == "/token")
 }
 
 fn path(exchange: &Exchange) -> &str {
     let rest = exchange.url.split_once("://").map_or("", |(_, rest)| rest);
-    rest.find('/').map_or("/", |at| rest[at..].split('?').next().unwrap_or_default())
+    rest.find('/')
+        .map_or("/", |at| rest[at..].split('?').next().unwrap_or_default())
 }
 
 /// Names of tokens: T1, T2 … and R1, R2 … in the order they were given out.
@@ -180,19 +212,30 @@ fn reduce(exchange: &Exchange, issued: &[&Issued], names: &mut Names) -> Said {
         status: exchange.status,
         ..Said::default()
     };
-    for name in ["Source", "Authorization", "TransferHeaderAuthorization", "Want-Digest"] {
+    for name in [
+        "Source",
+        "Authorization",
+        "TransferHeaderAuthorization",
+        "Want-Digest",
+    ] {
         // Want-Digest on a GET is our destination's own wish; the recorded one asked nothing.
         if name == "Want-Digest" && exchange.method == "GET" {
             continue;
         }
         if let Some(value) = exchange.request_header(name) {
-            said.header.insert(name.to_owned(), names.in_place_of_tokens(value));
+            said.header
+                .insert(name.to_owned(), names.in_place_of_tokens(value));
         }
     }
     let form = exchange.request_body.text.as_deref().unwrap_or_default();
     for (name, value) in url::form_urlencoded::parse(form.as_bytes()) {
-        let value = if name == "password" || name == "username" { "…".into() } else { value };
-        said.form.insert(name.into_owned(), names.in_place_of_tokens(&value));
+        let value = if name == "password" || name == "username" {
+            "…".into()
+        } else {
+            value
+        };
+        said.form
+            .insert(name.into_owned(), names.in_place_of_tokens(&value));
     }
     for issued in issued {
         names.learn(issued);
@@ -224,10 +267,21 @@ fn token(issued: &Issued) -> Token {
     let mut act = Vec::new();
     let mut rest = issued.claims.get("act");
     while let Some(actor) = rest {
-        act.extend(actor.get("sub").and_then(serde_json::Value::as_str).map(str::to_owned));
+        act.extend(
+            actor
+                .get("sub")
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned),
+        );
         rest = actor.get("act");
     }
-    let claims = issued.claims.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let claims = issued
+        .claims
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
     Token {
         aud: issued.aud.clone(),
         sub: issued.sub.clone(),

@@ -27,15 +27,27 @@ pub(crate) struct Compare<'b> {
 
 impl<'b> Compare<'b> {
     pub(crate) fn new(before: &'b Bound) -> Self {
-        Self { before, bound: Bound::new(), misses: Vec::new(), hits: 0 }
+        Self {
+            before,
+            bound: Bound::new(),
+            misses: Vec::new(),
+            hits: 0,
+        }
     }
 
     fn outcome(&mut self, fits: bool, field: &str, wanted: String, saw: Option<&str>) {
         if fits {
             self.hits += 1;
         } else {
-            let saw = saw.map_or_else(|| "nothing".to_owned(), |s| format!("`{}`", words::shortened(s, 120)));
-            self.misses.push(Miss { field: field.to_owned(), wanted, saw });
+            let saw = saw.map_or_else(
+                || "nothing".to_owned(),
+                |s| format!("`{}`", words::shortened(s, 120)),
+            );
+            self.misses.push(Miss {
+                field: field.to_owned(),
+                wanted,
+                saw,
+            });
         }
     }
 
@@ -43,7 +55,11 @@ impl<'b> Compare<'b> {
     pub(crate) fn text(&mut self, field: &str, wanted: Option<&str>, saw: Option<&str>) {
         let Some(wanted) = wanted else { return };
         if let Some(name) = wanted.strip_prefix('$') {
-            let known = self.before.get(name).or_else(|| self.bound.get(name)).cloned();
+            let known = self
+                .before
+                .get(name)
+                .or_else(|| self.bound.get(name))
+                .cloned();
             match (known, saw) {
                 (Some(known), saw) => {
                     let fits = saw == Some(known.as_str());
@@ -67,11 +83,21 @@ impl<'b> Compare<'b> {
     }
 
     /// A value against the same value.
-    pub(crate) fn same<T: PartialEq + ToString>(&mut self, field: &str, wanted: Option<T>, saw: Option<T>) {
+    pub(crate) fn same<T: PartialEq + ToString>(
+        &mut self,
+        field: &str,
+        wanted: Option<T>,
+        saw: Option<T>,
+    ) {
         let Some(wanted) = wanted else { return };
         let fits = saw.as_ref() == Some(&wanted);
         let saw = saw.map(|s| s.to_string());
-        self.outcome(fits, field, format!("`{}`", wanted.to_string()), saw.as_deref());
+        self.outcome(
+            fits,
+            field,
+            format!("`{}`", wanted.to_string()),
+            saw.as_deref(),
+        );
     }
 
     /// A whole list, in order; each entry is a pattern.
@@ -81,7 +107,12 @@ impl<'b> Compare<'b> {
             saw.len() == wanted.len() && wanted.iter().zip(saw).all(|(w, s)| words::glob(w, s))
         });
         let shown = saw.map(|saw| saw.join(", "));
-        self.outcome(fits, field, format!("`{}`", wanted.join(", ")), shown.as_deref());
+        self.outcome(
+            fits,
+            field,
+            format!("`{}`", wanted.join(", ")),
+            shown.as_deref(),
+        );
     }
 
     /// A set of words separated by spaces.
@@ -132,9 +163,13 @@ mod tests {
     #[test]
     fn members_are_found_by_dotted_names() {
         let value = serde_json::json!({ "wlcg.ver": "1.0", "act": { "sub": "fts" }, "n": 3, "list": ["a"] });
-        for (name, wanted) in
-            [("wlcg.ver", Some("1.0")), ("act.sub", Some("fts")), ("n", Some("3")), ("list.0", Some("a")), ("x", None)]
-        {
+        for (name, wanted) in [
+            ("wlcg.ver", Some("1.0")),
+            ("act.sub", Some("fts")),
+            ("n", Some("3")),
+            ("list.0", Some("a")),
+            ("x", None),
+        ] {
             assert_eq!(member(&value, name).as_deref(), wanted, "{name}");
         }
     }

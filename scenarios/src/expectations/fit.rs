@@ -10,7 +10,11 @@ use crate::format::{ExchangePattern, IssuedPattern, JudgedPattern, Pattern};
 use crate::words;
 
 /// Compares a pattern with a record; nothing when the record is of another kind.
-pub(crate) fn compare<'b>(pattern: &Pattern, record: &Record, bound: &'b Bound) -> Option<Compare<'b>> {
+pub(crate) fn compare<'b>(
+    pattern: &Pattern,
+    record: &Record,
+    bound: &'b Bound,
+) -> Option<Compare<'b>> {
     let mut it = Compare::new(bound);
     match (pattern, &record.event) {
         (Pattern::Exchange(p), Event::Exchange(e)) => exchange(p, e, &mut it),
@@ -49,17 +53,29 @@ fn exchange(p: &ExchangePattern, e: &Exchange, it: &mut Compare<'_>) {
     it.same("status", p.status, Some(e.status));
     it.text("version", p.version.as_deref(), Some(&e.version));
     for (name, wanted) in &p.header {
-        it.text(&format!("header {name}"), Some(wanted), e.request_header(name));
+        it.text(
+            &format!("header {name}"),
+            Some(wanted),
+            e.request_header(name),
+        );
     }
     for name in &p.no_header {
         it.absent(&format!("header {name}"), e.request_header(name));
     }
     for (name, wanted) in &p.answer_header {
-        it.text(&format!("answer header {name}"), Some(wanted), e.response_header(name));
+        it.text(
+            &format!("answer header {name}"),
+            Some(wanted),
+            e.response_header(name),
+        );
     }
     if !p.form.is_empty() || !p.no_form.is_empty() {
         let form = form_of(&e.request_body);
-        let field = |name: &str| form.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_ref());
+        let field = |name: &str| {
+            form.iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, v)| v.as_ref())
+        };
         for (name, wanted) in &p.form {
             it.text(&format!("form {name}"), Some(wanted), field(name));
         }
@@ -71,12 +87,24 @@ fn exchange(p: &ExchangePattern, e: &Exchange, it: &mut Compare<'_>) {
     if !p.answer.is_empty() {
         let answer = json_of(&e.response_body);
         for (name, wanted) in &p.answer {
-            it.text(&format!("answer {name}"), Some(wanted), member(&answer, name).as_deref());
+            it.text(
+                &format!("answer {name}"),
+                Some(wanted),
+                member(&answer, name).as_deref(),
+            );
         }
     }
-    it.text("answer body", p.answer_body.as_deref(), e.response_body.text.as_deref());
+    it.text(
+        "answer body",
+        p.answer_body.as_deref(),
+        e.response_body.text.as_deref(),
+    );
     for (place, wanted) in &p.token {
-        let used = e.tokens.iter().find(|t| t.place.eq_ignore_ascii_case(place)).map(|t| t.jti.as_str());
+        let used = e
+            .tokens
+            .iter()
+            .find(|t| t.place.eq_ignore_ascii_case(place))
+            .map(|t| t.jti.as_str());
         it.text(&format!("token in {place}"), Some(wanted), used);
     }
 }
@@ -93,10 +121,18 @@ fn issued(p: &IssuedPattern, e: &Issued, record: &Record, it: &mut Compare<'_>) 
     it.text("parent", p.parent.as_deref(), e.parent.as_deref());
     it.same("lifetime", p.lifetime, e.exp.map(|exp| exp - e.iat));
     for (name, wanted) in &p.header {
-        it.text(&format!("header {name}"), Some(wanted), member(&e.header, name).as_deref());
+        it.text(
+            &format!("header {name}"),
+            Some(wanted),
+            member(&e.header, name).as_deref(),
+        );
     }
     for (name, wanted) in &p.claims {
-        it.text(&format!("claim {name}"), Some(wanted), member(&e.claims, name).as_deref());
+        it.text(
+            &format!("claim {name}"),
+            Some(wanted),
+            member(&e.claims, name).as_deref(),
+        );
     }
     for name in &p.no_claims {
         it.absent(&format!("claim {name}"), member(&e.claims, name).as_deref());
@@ -110,29 +146,54 @@ fn judged(p: &JudgedPattern, e: &Judged, it: &mut Compare<'_>) {
     it.same("granted", p.granted, Some(e.granted));
     it.text("jti", p.jti.as_deref(), e.jti.as_deref());
     it.text("hint", p.hint.as_deref(), e.hint.as_deref());
-    let named = p.failed_check.as_deref().map(|n| (n, false)).or(p.held_check.as_deref().map(|n| (n, true)));
+    let named = p
+        .failed_check
+        .as_deref()
+        .map(|n| (n, false))
+        .or(p.held_check.as_deref().map(|n| (n, true)));
     let checks: Vec<_> = match named {
         Some((name, ok)) => {
-            let chosen: Vec<_> = e.checks.iter().filter(|c| c.ok == ok && words::glob(name, &c.name)).collect();
-            let others: Vec<&str> = e.checks.iter().filter(|c| c.ok == ok).map(|c| c.name.as_str()).collect();
+            let chosen: Vec<_> = e
+                .checks
+                .iter()
+                .filter(|c| c.ok == ok && words::glob(name, &c.name))
+                .collect();
+            let others: Vec<&str> = e
+                .checks
+                .iter()
+                .filter(|c| c.ok == ok)
+                .map(|c| c.name.as_str())
+                .collect();
             let field = if ok { "held check" } else { "failed check" };
             match chosen.first() {
                 Some(check) => it.text(field, Some(name), Some(&check.name)),
-                None => it.text(field, Some(name), (!others.is_empty()).then(|| others.join(", ")).as_deref()),
+                None => it.text(
+                    field,
+                    Some(name),
+                    (!others.is_empty()).then(|| others.join(", ")).as_deref(),
+                ),
             }
             chosen
         }
         None => e.checks.iter().collect(),
     };
     for (field, wanted, of) in [
-        ("saw", p.saw.as_deref(), (|c| &c.saw) as fn(&carnet_stage::CheckRecord) -> &String),
+        (
+            "saw",
+            p.saw.as_deref(),
+            (|c| &c.saw) as fn(&carnet_stage::CheckRecord) -> &String,
+        ),
         ("wanted", p.wanted.as_deref(), |c| &c.wanted),
     ] {
         let Some(pattern) = wanted else { continue };
         let values: Vec<&str> = checks.iter().map(|c| of(c).as_str()).collect();
         let fitting = values.iter().find(|v| words::glob(pattern, v)).copied();
         let joined = values.join(" | ");
-        it.text(field, Some(pattern), fitting.or((!values.is_empty()).then_some(joined.as_str())));
+        it.text(
+            field,
+            Some(pattern),
+            fitting.or((!values.is_empty()).then_some(joined.as_str())),
+        );
     }
 }
 
@@ -140,18 +201,26 @@ fn judged(p: &JudgedPattern, e: &Judged, it: &mut Compare<'_>) {
 pub(crate) fn path_and_query(url: &str) -> (&str, Option<&str>) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
-    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+    let (path, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(path, query)| (path, Some(query)));
     (if path.is_empty() { "/" } else { path }, query)
 }
 
 /// The decoded pairs of a form body.
 pub(crate) fn form_of(body: &BodyRecord) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    body.text.as_deref().map(|text| url::form_urlencoded::parse(text.as_bytes()).collect()).unwrap_or_default()
+    body.text
+        .as_deref()
+        .map(|text| url::form_urlencoded::parse(text.as_bytes()).collect())
+        .unwrap_or_default()
 }
 
 /// A JSON body; `null` when it is none.
 pub(crate) fn json_of(body: &BodyRecord) -> Value {
-    body.text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
+    body.text
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or(Value::Null)
 }
 
 #[cfg(test)]

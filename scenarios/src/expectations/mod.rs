@@ -17,13 +17,30 @@ pub use tell::pattern_in_words;
 
 /// Checks every expectation of a scenario, in the file's order.
 pub fn check(scenario: &Scenario, records: &[Arc<Record>]) -> Vec<Expectation> {
-    let told: Vec<&Record> = records.iter().map(Arc::as_ref).filter(|r| !matches!(r.event, Event::Expect(_))).collect();
+    let told: Vec<&Record> = records
+        .iter()
+        .map(Arc::as_ref)
+        .filter(|r| !matches!(r.event, Event::Expect(_)))
+        .collect();
     let mut bound = Bound::new();
-    scenario.expects.iter().map(|expect| one(scenario, expect, &told, &mut bound)).collect()
+    scenario
+        .expects
+        .iter()
+        .map(|expect| one(scenario, expect, &told, &mut bound))
+        .collect()
 }
 
-fn one(scenario: &Scenario, expect: &Told<Expect>, records: &[&Record], bound: &mut Bound) -> Expectation {
-    let mut outcome = Outcome { held: true, records: Vec::new(), why: None };
+fn one(
+    scenario: &Scenario,
+    expect: &Told<Expect>,
+    records: &[&Record],
+    bound: &mut Bound,
+) -> Expectation {
+    let mut outcome = Outcome {
+        held: true,
+        records: Vec::new(),
+        why: None,
+    };
     let mut in_words = Vec::new();
     for asked in expect.what.asked() {
         let part = match &asked {
@@ -38,7 +55,11 @@ fn one(scenario: &Scenario, expect: &Told<Expect>, records: &[&Record], bound: &
     }
     Expectation {
         label: expect.what.step.clone(),
-        expectation: expect.what.says.clone().unwrap_or_else(|| in_words.join("; ")),
+        expectation: expect
+            .what
+            .says
+            .clone()
+            .unwrap_or_else(|| in_words.join("; ")),
         place: Some(scenario.sources().place(&expect.span).to_string()),
         held: outcome.held,
         records: outcome.records,
@@ -58,7 +79,9 @@ struct Outcome {
 fn seen(pattern: &Pattern, records: &[&Record], bound: &mut Bound) -> Outcome {
     let mut found: Vec<Seq> = Vec::new();
     for record in records {
-        let Some(compared) = fit::compare(pattern, record, bound) else { continue };
+        let Some(compared) = fit::compare(pattern, record, bound) else {
+            continue;
+        };
         if compared.misses.is_empty() {
             found.push(record.seq);
             if found.len() == 1 {
@@ -71,19 +94,33 @@ fn seen(pattern: &Pattern, records: &[&Record], bound: &mut Bound) -> Outcome {
         }
     }
     match (count_of(pattern), found.len()) {
-        (None, 1..) => Outcome { held: true, records: found, why: None },
-        (Some(wanted), seen) if wanted == seen => Outcome { held: true, records: found, why: None },
+        (None, 1..) => Outcome {
+            held: true,
+            records: found,
+            why: None,
+        },
+        (Some(wanted), seen) if wanted == seen => Outcome {
+            held: true,
+            records: found,
+            why: None,
+        },
         (Some(wanted), seen @ 1..) => Outcome {
             held: false,
             why: Some(format!("{seen} records fit, {wanted} were expected")),
             records: found,
         },
-        _ => Outcome { held: false, records: Vec::new(), why: Some(tell::nearest(pattern, records, bound)) },
+        _ => Outcome {
+            held: false,
+            records: Vec::new(),
+            why: Some(tell::nearest(pattern, records, bound)),
+        },
     }
 }
 
 fn never(pattern: &Pattern, records: &[&Record], bound: &Bound) -> Outcome {
-    let found = records.iter().find(|r| fit::compare(pattern, r, bound).is_some_and(|c| c.misses.is_empty()));
+    let found = records
+        .iter()
+        .find(|r| fit::compare(pattern, r, bound).is_some_and(|c| c.misses.is_empty()));
     Outcome {
         held: found.is_none(),
         records: found.iter().map(|r| r.seq).collect(),
@@ -95,14 +132,16 @@ fn in_order(patterns: &[Pattern], records: &[&Record], bound: &mut Bound) -> Out
     let mut found: Vec<Seq> = Vec::new();
     let mut rest = records;
     for (index, pattern) in patterns.iter().enumerate() {
-        let at = rest.iter().position(|record| match fit::compare(pattern, record, bound) {
-            Some(compared) if compared.misses.is_empty() => {
-                let new = compared.bound;
-                bound.extend(new);
-                true
-            }
-            _ => false,
-        });
+        let at = rest
+            .iter()
+            .position(|record| match fit::compare(pattern, record, bound) {
+                Some(compared) if compared.misses.is_empty() => {
+                    let new = compared.bound;
+                    bound.extend(new);
+                    true
+                }
+                _ => false,
+            });
         let Some(at) = at else {
             let wanted = tell::pattern_in_words(pattern);
             let after = match found.last() {
@@ -115,12 +154,20 @@ fn in_order(patterns: &[Pattern], records: &[&Record], bound: &mut Bound) -> Out
                 patterns.len(),
                 tell::nearest(pattern, rest, bound)
             );
-            return Outcome { held: false, records: found, why: Some(why) };
+            return Outcome {
+                held: false,
+                records: found,
+                why: Some(why),
+            };
         };
         found.push(rest[at].seq);
         rest = &rest[at + 1..];
     }
-    Outcome { held: true, records: found, why: None }
+    Outcome {
+        held: true,
+        records: found,
+        why: None,
+    }
 }
 
 fn count_of(pattern: &Pattern) -> Option<usize> {

@@ -15,7 +15,14 @@ pub(crate) fn in_words(asked: &Aside<'_>) -> String {
         Aside::Seen(pattern) => pattern_in_words(pattern),
         Aside::Never(pattern) => format!("never: {}", pattern_in_words(pattern)),
         Aside::InOrder(patterns) => {
-            format!("in order: {}", patterns.iter().map(pattern_in_words).collect::<Vec<_>>().join("; then "))
+            format!(
+                "in order: {}",
+                patterns
+                    .iter()
+                    .map(pattern_in_words)
+                    .collect::<Vec<_>>()
+                    .join("; then ")
+            )
         }
     }
 }
@@ -25,7 +32,11 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut add = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
-            parts.push(if name.is_empty() { value.to_owned() } else { format!("{name} {value}") });
+            parts.push(if name.is_empty() {
+                value.to_owned()
+            } else {
+                format!("{name} {value}")
+            });
         }
     };
     match pattern {
@@ -92,7 +103,13 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
                 Some(false) => "refuses",
                 None => "judges",
             };
-            add("", Some(&format!("{by} {verb} {}", p.demand.as_deref().unwrap_or("something"))));
+            add(
+                "",
+                Some(&format!(
+                    "{by} {verb} {}",
+                    p.demand.as_deref().unwrap_or("something")
+                )),
+            );
             add("check failed:", p.failed_check.as_deref());
             add("check held:", p.held_check.as_deref());
             add("saw", p.saw.as_deref());
@@ -102,7 +119,13 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
         }
         Pattern::State(p) => {
             let entity = p.entity.as_deref().unwrap_or("something");
-            add("", Some(&format!("{entity} becomes {}", p.to.as_deref().unwrap_or("another"))));
+            add(
+                "",
+                Some(&format!(
+                    "{entity} becomes {}",
+                    p.to.as_deref().unwrap_or("another")
+                )),
+            );
             add("at", p.at.as_deref());
             add("id", p.id.as_deref());
             add("from", p.from.as_deref());
@@ -115,12 +138,19 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
             add("did", p.did.as_deref());
         }
         Pattern::Note(p) => {
-            add("", Some(&format!("{} notes", p.by.as_deref().unwrap_or("somebody"))));
+            add(
+                "",
+                Some(&format!("{} notes", p.by.as_deref().unwrap_or("somebody"))),
+            );
             add("", p.text.as_deref());
         }
     }
     if let Some(count) = super::count_of(pattern) {
-        parts.push(if count == 1 { "once".to_owned() } else { format!("{count} times") });
+        parts.push(if count == 1 {
+            "once".to_owned()
+        } else {
+            format!("{count} times")
+        });
     }
     parts.join(", ")
 }
@@ -130,20 +160,46 @@ pub(crate) fn record_in_words(record: &Record) -> String {
     let text = match &record.event {
         Event::Exchange(e) => {
             let (path, _) = fit::path_and_query(&e.url);
-            let status = if e.status == 0 { "no answer".to_owned() } else { e.status.to_string() };
+            let status = if e.status == 0 {
+                "no answer".to_owned()
+            } else {
+                e.status.to_string()
+            };
             format!("{} asks {}, {} {path}: {status}", e.from, e.to, e.method)
         }
         Event::Issued(e) => {
-            format!("{} token for {}, aud {}, scope {}", e.kind, e.client_id, choice(e.aud.iter().map(String::as_str)), e.scope)
+            format!(
+                "{} token for {}, aud {}, scope {}",
+                e.kind,
+                e.client_id,
+                choice(e.aud.iter().map(String::as_str)),
+                e.scope
+            )
         }
         Event::Judged(e) => {
-            let mut text = format!("{} {} {}", e.by, if e.granted { "grants" } else { "refuses" }, e.demand);
+            let mut text = format!(
+                "{} {} {}",
+                e.by,
+                if e.granted { "grants" } else { "refuses" },
+                e.demand
+            );
             if let Some(check) = e.checks.iter().find(|c| !c.ok) {
-                let _ = write!(text, ": {} saw {}, wanted {}", check.name, check.saw, check.wanted);
+                let _ = write!(
+                    text,
+                    ": {} saw {}, wanted {}",
+                    check.name, check.saw, check.wanted
+                );
             }
             text
         }
-        Event::State(e) => format!("{} {}: {} → {} ({})", e.entity, shortened(&e.id, 40), e.from, e.to, e.why),
+        Event::State(e) => format!(
+            "{} {}: {} → {} ({})",
+            e.entity,
+            shortened(&e.id, 40),
+            e.from,
+            e.to,
+            e.why
+        ),
         Event::Fault(e) => format!("fault {} at {}: {}", e.which, e.place, e.did),
         Event::Note(e) => format!("note: {}", e.text),
         Event::Step(e) => format!("step {}: {}", e.index, e.asked),
@@ -154,8 +210,10 @@ pub(crate) fn record_in_words(record: &Record) -> String {
 
 /// The records that came nearest to a pattern, and in what they differ.
 pub(crate) fn nearest(pattern: &Pattern, records: &[&Record], bound: &Bound) -> String {
-    let mut compared: Vec<_> =
-        records.iter().filter_map(|record| fit::compare(pattern, record, bound).map(|c| (record, c))).collect();
+    let mut compared: Vec<_> = records
+        .iter()
+        .filter_map(|record| fit::compare(pattern, record, bound).map(|c| (record, c)))
+        .collect();
     if compared.is_empty() {
         return format!("no {} was recorded at all", kind(pattern));
     }
@@ -164,10 +222,18 @@ pub(crate) fn nearest(pattern: &Pattern, records: &[&Record], bound: &Bound) -> 
     for (record, compared) in compared.iter().take(3) {
         let _ = write!(out, "\n  {}", record_in_words(record));
         for miss in compared.misses.iter().take(4) {
-            let _ = write!(out, "\n    {}: expected {}, received {}", miss.field, miss.wanted, miss.saw);
+            let _ = write!(
+                out,
+                "\n    {}: expected {}, received {}",
+                miss.field, miss.wanted, miss.saw
+            );
         }
         if compared.misses.len() > 4 {
-            let _ = write!(out, "\n    and {} more differences", compared.misses.len() - 4);
+            let _ = write!(
+                out,
+                "\n    and {} more differences",
+                compared.misses.len() - 4
+            );
         }
     }
     out

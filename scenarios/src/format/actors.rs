@@ -26,7 +26,13 @@ pub enum Kind {
 
 impl Kind {
     /// All roles.
-    pub const ALL: [Self; 5] = [Self::Issuer, Self::Rucio, Self::Fts, Self::Storage, Self::User];
+    pub const ALL: [Self; 5] = [
+        Self::Issuer,
+        Self::Rucio,
+        Self::Fts,
+        Self::Storage,
+        Self::User,
+    ];
 
     /// The role's name in a scenario file.
     pub fn name(self) -> &'static str {
@@ -143,7 +149,11 @@ impl JsonSchema for Placed {
 
 /// Puts the properties of `more` before those of `settings`.
 fn add_properties(settings: &mut Schema, more: &Schema) {
-    let mut properties = more.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut properties = more
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     if let Some(own) = settings.get("properties").and_then(Value::as_object) {
         properties.extend(own.clone());
     }

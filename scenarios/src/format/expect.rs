@@ -206,7 +206,7 @@ pub struct NotePattern {
 #[derive(Clone, Debug)]
 pub enum Aside<'a> {
     /// It must be there.
-    Seen(Pattern),
+    Seen(Box<Pattern>),
     /// It must not be there.
     Never(&'a Pattern),
     /// They must be there one after the other.
@@ -217,12 +217,36 @@ impl Expect {
     /// Everything this expectation asks; a well-formed one asks exactly one thing.
     pub fn asked(&self) -> Vec<Aside<'_>> {
         let mut all = Vec::new();
-        all.extend(self.exchange.clone().map(|p| Aside::Seen(Pattern::Exchange(p))));
-        all.extend(self.issued.clone().map(|p| Aside::Seen(Pattern::Issued(p))));
-        all.extend(self.judged.clone().map(|p| Aside::Seen(Pattern::Judged(p))));
-        all.extend(self.state.clone().map(|p| Aside::Seen(Pattern::State(p))));
-        all.extend(self.fault.clone().map(|p| Aside::Seen(Pattern::Fault(p))));
-        all.extend(self.note.clone().map(|p| Aside::Seen(Pattern::Note(p))));
+        all.extend(
+            self.exchange
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::Exchange(p)))),
+        );
+        all.extend(
+            self.issued
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::Issued(p)))),
+        );
+        all.extend(
+            self.judged
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::Judged(p)))),
+        );
+        all.extend(
+            self.state
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::State(p)))),
+        );
+        all.extend(
+            self.fault
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::Fault(p)))),
+        );
+        all.extend(
+            self.note
+                .clone()
+                .map(|p| Aside::Seen(Box::new(Pattern::Note(p)))),
+        );
         all.extend(self.never.as_ref().map(Aside::Never));
         all.extend(self.in_order.as_deref().map(Aside::InOrder));
         all

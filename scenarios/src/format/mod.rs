@@ -10,10 +10,12 @@ use schemars::JsonSchema;
 
 pub use actors::{ActorSpec, Common, Kind, Placed};
 pub use expect::{
-    Aside, ExchangePattern, Expect, FaultPattern, IssuedPattern, JudgedPattern, NotePattern, Pattern, StatePattern,
+    Aside, ExchangePattern, Expect, FaultPattern, IssuedPattern, JudgedPattern, NotePattern,
+    Pattern, StatePattern,
 };
 pub use steps::{
-    Advance, Await, Copy, Fault, Flow, Get, GetToken, LeaveGroup, Put, Replicate, Request, Skew, Step, SuspendUser,
+    Advance, Await, Copy, Fault, Flow, Get, GetToken, LeaveGroup, Put, Replicate, Request, Skew,
+    Step, SuspendUser,
 };
 pub use values::Duration;
 

@@ -51,8 +51,18 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read_as_people_write_them() {
-        for (text, seconds) in [("30s", 30), ("2h", 7200), ("1h 30m", 5400), ("-10m", -600), ("10 minutes", 600)] {
-            assert_eq!(Duration::parse(text).expect(text).0.as_secs(), seconds, "{text}");
+        for (text, seconds) in [
+            ("30s", 30),
+            ("2h", 7200),
+            ("1h 30m", 5400),
+            ("-10m", -600),
+            ("10 minutes", 600),
+        ] {
+            assert_eq!(
+                Duration::parse(text).expect(text).0.as_secs(),
+                seconds,
+                "{text}"
+            );
         }
         for text in ["", "soon", "10", "1 fortnight"] {
             assert!(Duration::parse(text).is_err(), "{text}");

@@ -2,22 +2,21 @@
 
 use std::ops::Range;
 
-use toml::de::DeValue;
-use url::Url;
-
+use super::lints::{address, addresses, audience, is_audience, is_scope, scope};
 use super::read::spoken;
 use super::tree::{self, Table, Value};
 use super::{entries, table};
 use crate::format::Kind;
 use crate::problem::Problem;
 use crate::words;
+use toml::de::DeValue;
 
 /// An actor as the document puts it on the stage.
-struct OnStage<'t> {
-    name: &'t str,
-    kind: Option<Kind>,
-    host: String,
-    at: Range<usize>,
+pub(super) struct OnStage<'t> {
+    pub(super) name: &'t str,
+    pub(super) kind: Option<Kind>,
+    pub(super) host: String,
+    pub(super) at: Range<usize>,
 }
 
 /// A key of a step or pattern that names an actor.
@@ -78,7 +77,9 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
     if let Some(actors) = table(root, "actors") {
         for (key, value) in actors {
             // An issuer may know any scope: what is registered there is nobody's slip.
-            let is_issuer = cast.iter().any(|a| a.name == key.get_ref().as_ref() && a.kind == Some(Kind::Issuer));
+            let is_issuer = cast
+                .iter()
+                .any(|a| a.name == key.get_ref().as_ref() && a.kind == Some(Kind::Issuer));
             texts(value, "", &mut |key, text, span| {
                 if !(is_issuer && is_scope(key)) {
                     addresses(key, text, &span, &cast, &mut problems);
@@ -100,8 +101,12 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
     }
     if entries(root, "step").next().is_some() && !root.contains_key("title") {
         problems.push(
-            Problem::error(start..start, "the scenario must say `title`", "`title` is missing")
-                .help("title: what the scenario shows, as the heading of its narration"),
+            Problem::error(
+                start..start,
+                "the scenario must say `title`",
+                "`title` is missing",
+            )
+            .help("title: what the scenario shows, as the heading of its narration"),
         );
     }
     if cast.is_empty() {
@@ -114,13 +119,19 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
 }
 
 fn cast<'t>(root: &'t Table<'_>) -> Vec<OnStage<'t>> {
-    let Some(actors) = table(root, "actors") else { return Vec::new() };
+    let Some(actors) = table(root, "actors") else {
+        return Vec::new();
+    };
     actors
         .iter()
         .map(|(key, value)| {
             let name: &str = key.get_ref();
             let role = value.get_ref().as_table().and_then(|t| t.iter().next());
-            let kind = role.and_then(|(role, _)| Kind::ALL.into_iter().find(|k| k.name() == role.get_ref().as_ref()));
+            let kind = role.and_then(|(role, _)| {
+                Kind::ALL
+                    .into_iter()
+                    .find(|k| k.name() == role.get_ref().as_ref())
+            });
             let host = role.and_then(|(_, settings)| {
                 let settings = settings.get_ref().as_table()?;
                 tree::text_at(settings, &["host"])
@@ -129,7 +140,12 @@ fn cast<'t>(root: &'t Table<'_>) -> Vec<OnStage<'t>> {
                 Some((host, at)) => (host.to_owned(), at),
                 None => (default_host(name), key.span()),
             };
-            OnStage { name, kind, host, at }
+            OnStage {
+                name,
+                kind,
+                host,
+                at,
+            }
         })
         .collect()
 }
@@ -147,15 +163,25 @@ fn hosts(cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
             });
         if !fits {
             problems.push(
-                Problem::error(actor.at.clone(), format!("`{}` is not a host name", actor.host), "not a host name")
-                    .help("write the bare name, without scheme, port or path: `se1.example`"),
+                Problem::error(
+                    actor.at.clone(),
+                    format!("`{}` is not a host name", actor.host),
+                    "not a host name",
+                )
+                .help("write the bare name, without scheme, port or path: `se1.example`"),
             );
         }
-        if let Some(first) = cast[..index].iter().find(|other| other.host.eq_ignore_ascii_case(&actor.host)) {
+        if let Some(first) = cast[..index]
+            .iter()
+            .find(|other| other.host.eq_ignore_ascii_case(&actor.host))
+        {
             problems.push(
                 Problem::error(
                     actor.at.clone(),
-                    format!("`{}` and `{}` have the same host `{}`", first.name, actor.name, actor.host),
+                    format!(
+                        "`{}` and `{}` have the same host `{}`",
+                        first.name, actor.name, actor.host
+                    ),
                     "a host belongs to one actor",
                 )
                 .also(first.at.clone(), "taken here"),
@@ -165,36 +191,66 @@ fn hosts(cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
 }
 
 fn step(value: &Value<'_>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    let Some((verb, settings)) = value.get_ref().as_table().and_then(|t| t.iter().next()) else { return };
+    let Some((verb, settings)) = value.get_ref().as_table().and_then(|t| t.iter().next()) else {
+        return;
+    };
     let verb_name: &str = verb.get_ref();
     for (_, role) in NEEDS.iter().filter(|(step, _)| *step == verb_name) {
         if !cast.iter().any(|actor| actor.kind == Some(*role)) {
             problems.push(
                 Problem::error(
                     verb.span(),
-                    format!("`{verb_name}` needs {}, and none is on the stage", role.in_words()),
+                    format!(
+                        "`{verb_name}` needs {}, and none is on the stage",
+                        role.in_words()
+                    ),
                     "nobody can do this",
                 )
-                .help(format!("add one: `{name} = {{ {name} = {{}} }}` under `[actors]`", name = role.name())),
+                .help(format!(
+                    "add one: `{name} = {{ {name} = {{}} }}` under `[actors]`",
+                    name = role.name()
+                )),
             );
         }
     }
-    let DeValue::Table(settings) = settings.get_ref() else { return };
+    let DeValue::Table(settings) = settings.get_ref() else {
+        return;
+    };
     names(verb_name, settings, cast, problems);
     match verb_name {
         "await" => {
-            exactly_one(&["rule", "job", "entity"], settings, verb.span(), "await", problems);
+            exactly_one(
+                &["rule", "job", "entity"],
+                settings,
+                verb.span(),
+                "await",
+                problems,
+            );
             if settings.contains_key("entity") != settings.contains_key("state") {
-                problems.push(Problem::error(verb.span(), "`entity` and `state` go together", "one of them is missing"));
+                problems.push(Problem::error(
+                    verb.span(),
+                    "`entity` and `state` go together",
+                    "one of them is missing",
+                ));
             }
         }
-        "fault" => exactly_one(&["install", "remove"], settings, verb.span(), "fault", problems),
+        "fault" => exactly_one(
+            &["install", "remove"],
+            settings,
+            verb.span(),
+            "fault",
+            problems,
+        ),
         "request" => {
             if let Some((url, span)) = tree::text_at(settings, &["url"]) {
                 address(url, &span, cast, problems);
             }
             if settings.contains_key("form") && settings.contains_key("body") {
-                problems.push(Problem::error(verb.span(), "a request has `form` or `body`, not both", "here"));
+                problems.push(Problem::error(
+                    verb.span(),
+                    "a request has `form` or `body`, not both",
+                    "here",
+                ));
             }
         }
         _ => {}
@@ -208,18 +264,35 @@ fn exactly_one(
     name: &str,
     problems: &mut Vec<Problem>,
 ) {
-    let given = keys.iter().filter(|key| settings.contains_key(**key)).count();
+    let given = keys
+        .iter()
+        .filter(|key| settings.contains_key(**key))
+        .count();
     if given != 1 {
-        let found = if given == 0 { "none of them is given" } else { "more than one is given" };
+        let found = if given == 0 {
+            "none of them is given"
+        } else {
+            "more than one is given"
+        };
         let known = words::choice(keys.iter().copied());
-        problems.push(Problem::error(span, format!("`{name}` takes exactly one of {known}"), found));
+        problems.push(Problem::error(
+            span,
+            format!("`{name}` takes exactly one of {known}"),
+            found,
+        ));
     }
 }
 
 fn expect(value: &Value<'_>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    const PATTERNS: [&str; 8] = ["exchange", "issued", "judged", "state", "fault", "note", "never", "in_order"];
-    let Some(expect) = value.get_ref().as_table() else { return };
-    let known = expect.keys().all(|k| PATTERNS.contains(&k.get_ref().as_ref()) || matches!(k.get_ref().as_ref(), "step" | "says"));
+    const PATTERNS: [&str; 8] = [
+        "exchange", "issued", "judged", "state", "fault", "note", "never", "in_order",
+    ];
+    let Some(expect) = value.get_ref().as_table() else {
+        return;
+    };
+    let known = expect.keys().all(|k| {
+        PATTERNS.contains(&k.get_ref().as_ref()) || matches!(k.get_ref().as_ref(), "step" | "says")
+    });
     if known {
         exactly_one(&PATTERNS, expect, spoken(value), "expect", problems);
     }
@@ -248,12 +321,17 @@ fn patterns(pattern: &Table<'_>, cast: &[OnStage<'_>], problems: &mut Vec<Proble
 
 /// Holds the names a step or pattern speaks of against the cast.
 fn names(verb: &str, settings: &Table<'_>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    let is_pattern = matches!(verb, "exchange" | "issued" | "judged" | "state" | "fault" | "note");
+    let is_pattern = matches!(
+        verb,
+        "exchange" | "issued" | "judged" | "state" | "fault" | "note"
+    );
     for naming in &NAMINGS {
         if naming.step != verb && !(naming.step == "*" && is_pattern) {
             continue;
         }
-        let Some((name, span)) = tree::text_at(settings, &[naming.key]) else { continue };
+        let Some((name, span)) = tree::text_at(settings, &[naming.key]) else {
+            continue;
+        };
         if is_pattern && (name.contains('*') || name == "stage" || name.starts_with('$')) {
             continue;
         }
@@ -264,7 +342,11 @@ fn names(verb: &str, settings: &Table<'_>, cast: &[OnStage<'_>], problems: &mut 
                 let kind = actor.kind.map_or("unknown", Kind::in_words);
                 let problem = Problem::error(
                     span.clone(),
-                    format!("`{name}` is {kind}, but `{verb}.{}` must be {}", naming.key, role.in_words()),
+                    format!(
+                        "`{name}` is {kind}, but `{verb}.{}` must be {}",
+                        naming.key,
+                        role.in_words()
+                    ),
                     format!("not {}", role.in_words()),
                 );
                 problems.push(tree::suggest(problem, name, &inner, right, "there are"));
@@ -275,7 +357,11 @@ fn names(verb: &str, settings: &Table<'_>, cast: &[OnStage<'_>], problems: &mut 
                     Some(role) => of_role(cast, role),
                     None => cast.iter().map(|actor| actor.name).collect(),
                 };
-                let problem = Problem::error(span.clone(), format!("no actor is called `{name}`"), "unknown actor");
+                let problem = Problem::error(
+                    span.clone(),
+                    format!("no actor is called `{name}`"),
+                    "unknown actor",
+                );
                 problems.push(tree::suggest(problem, name, &inner, known, "on the stage"));
             }
         }
@@ -283,11 +369,18 @@ fn names(verb: &str, settings: &Table<'_>, cast: &[OnStage<'_>], problems: &mut 
 }
 
 fn of_role<'t>(cast: &[OnStage<'t>], role: Kind) -> Vec<&'t str> {
-    cast.iter().filter(|actor| actor.kind == Some(role)).map(|actor| actor.name).collect()
+    cast.iter()
+        .filter(|actor| actor.kind == Some(role))
+        .map(|actor| actor.name)
+        .collect()
 }
 
-fn inner(span: &Range<usize>, text: &str) -> Range<usize> {
-    if span.len() == text.len() + 2 { span.start + 1..span.end - 1 } else { span.clone() }
+pub(super) fn inner(span: &Range<usize>, text: &str) -> Range<usize> {
+    if span.len() == text.len() + 2 {
+        span.start + 1..span.end - 1
+    } else {
+        span.clone()
+    }
 }
 
 /// Calls `found` with every text below a value, the key it stands under, and its place.
@@ -295,122 +388,9 @@ fn texts(value: &Value<'_>, key: &str, found: &mut dyn FnMut(&str, &str, Range<u
     match value.get_ref() {
         DeValue::String(text) => found(key, text, value.span()),
         DeValue::Array(items) => items.iter().for_each(|item| texts(item, key, found)),
-        DeValue::Table(table) => table.iter().for_each(|(key, below)| texts(below, key.get_ref(), found)),
+        DeValue::Table(table) => table
+            .iter()
+            .for_each(|(key, below)| texts(below, key.get_ref(), found)),
         _ => {}
-    }
-}
-
-fn is_audience(key: &str) -> bool {
-    matches!(key, "aud" | "audiences") || key.ends_with("audience")
-}
-
-fn is_scope(key: &str) -> bool {
-    matches!(key, "scope" | "scopes") || key.ends_with("_scope") || key.ends_with("_scopes")
-}
-
-/// Addresses in an actor's settings: those of peers must lead to somebody on the stage.
-fn addresses(key: &str, text: &str, span: &Range<usize>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    if is_audience(key) {
-        audience(text, span, cast, problems);
-    } else if matches!(key, "issuer" | "issuers" | "fts" | "rucio" | "url") {
-        address(text, span, cast, problems);
-    } else if is_scope(key) {
-        scope(text, span, problems);
-    }
-}
-
-/// A URL that must lead to an actor.
-fn address(text: &str, span: &Range<usize>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    if text.contains("${") || text.is_empty() {
-        return;
-    }
-    let url = match Url::parse(text) {
-        Ok(url) if url.has_host() => url,
-        _ => {
-            let mut problem = Problem::error(span.clone(), format!("`{text}` is not a URL"), "not a URL");
-            if cast.iter().any(|actor| text.starts_with(&actor.host) || actor.name == text) {
-                let host = cast.iter().find(|actor| actor.name == text).map_or(text, |actor| &actor.host);
-                problem = problem.fix(inner(span, text), format!("https://{host}"));
-            } else {
-                problem = problem.help("write it whole: `https://se1.example/…`");
-            }
-            problems.push(problem);
-            return;
-        }
-    };
-    let host = url.host_str().unwrap_or_default();
-    if cast.iter().any(|actor| actor.host.eq_ignore_ascii_case(host)) {
-        return;
-    }
-    let problem = Problem::error(span.clone(), format!("nobody on the stage has the host `{host}`"), "leads nowhere");
-    let whole = inner(span, text);
-    let at = text.find(host).map_or(whole.clone(), |at| whole.start + at..whole.start + at + host.len());
-    let known: Vec<&str> = cast.iter().map(|actor| actor.host.as_str()).collect();
-    problems.push(tree::suggest(problem, host, &at, known, "there are"));
-}
-
-/// An audience is any text, and taken literally; one that is nearly an actor's URL is probably a slip.
-fn audience(text: &str, span: &Range<usize>, cast: &[OnStage<'_>], problems: &mut Vec<Problem>) {
-    let whole = inner(span, text);
-    for word in text.split_whitespace() {
-        let exact = |actor: &OnStage<'_>| word == format!("https://{}", actor.host);
-        if word.contains(['*', '$']) || cast.iter().any(exact) {
-            continue;
-        }
-        let at = word.as_ptr() as usize - text.as_ptr() as usize;
-        let at = whole.start + at..whole.start + at + word.len();
-        let Some(meant) = meant_host(word, cast) else { continue };
-        let wanted = format!("https://{meant}");
-        problems.push(
-            Problem::warning(
-                span.clone(),
-                format!("the audience `{word}` is no actor's"),
-                format!("`{wanted}` is one, and audiences are compared literally"),
-            )
-            .fix(at, wanted),
-        );
-    }
-}
-
-/// The host a misspelt audience probably meant: scheme left out, a slash at the end, a slash for a dot, a wrong letter.
-fn meant_host<'t>(word: &str, cast: &'t [OnStage<'_>]) -> Option<&'t str> {
-    let bare = word.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-    let dotted = bare.replace('/', ".");
-    let hosts = || cast.iter().map(|actor| actor.host.as_str());
-    if let Some(host) = hosts().find(|host| *host == bare || *host == dotted) {
-        return Some(host);
-    }
-    let near = |host: &&str| strsim::damerau_levenshtein(host, bare) == 1;
-    // `se3.example` beside `se1.example` is another host, not a slip of the pen.
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    hosts().filter(near).find(|host| digits(host) == digits(bare))
-}
-
-/// Scopes: the profile's storage scopes need a path.
-fn scope(text: &str, span: &Range<usize>, problems: &mut Vec<Problem>) {
-    const STORAGE: [&str; 5] = ["storage.read", "storage.create", "storage.modify", "storage.stage", "storage.poll"];
-    let whole = inner(span, text);
-    for word in text.split_whitespace() {
-        let at = word.as_ptr() as usize - text.as_ptr() as usize;
-        let at = whole.start + at..whole.start + at + word.len();
-        let (name, path) = word.split_once(':').map_or((word, None), |(name, path)| (name, Some(path)));
-        if !name.starts_with("storage.") || word.contains(['*', '$']) {
-            continue;
-        }
-        if !STORAGE.contains(&name) {
-            let at = at.start..at.start + name.len();
-            let problem = Problem::warning(at.clone(), format!("the profile has no scope `{name}`"), "unknown scope");
-            problems.push(tree::suggest(problem, name, &at, STORAGE, "there are"));
-        } else if path.is_none() {
-            problems.push(
-                Problem::warning(at.clone(), format!("`{name}` opens nothing without a path"), "a path is missing")
-                    .fix(at, format!("{name}:/")),
-            );
-        } else if path.is_some_and(|path| !path.starts_with('/')) {
-            problems.push(
-                Problem::warning(at.clone(), format!("the path of `{word}` must begin with `/`"), "not an absolute path")
-                    .fix(at, format!("{name}:/{}", path.unwrap_or_default())),
-            );
-        }
     }
 }

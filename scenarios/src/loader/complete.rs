@@ -7,16 +7,19 @@ use carnet_rucio::config::{DidConfig, RseConfig};
 use carnet_storage::config::{Backend, DiskConfig, FileSpec};
 use carnet_storage::pattern::{Pattern, key};
 
+use super::Changes;
 use super::check::default_host;
 use super::read::Parts;
-use super::Changes;
 use crate::format::{ActorSpec, Kind, Placed, Step};
 use crate::problem::Problem;
 
 /// Completes the actors' settings from the steps and from what was asked for outside the file.
 pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<Problem>) {
     if let Some(location) = &changes.location {
-        let servers = parts.actors.values_mut().filter(|placed| placed.spec.kind() != Kind::User);
+        let servers = parts
+            .actors
+            .values_mut()
+            .filter(|placed| placed.spec.kind() != Kind::User);
         for (position, placed) in servers.enumerate() {
             placed.common.host = Some(location.host.clone());
             placed.listen = Some(location.of(position));
@@ -25,19 +28,33 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
             parts.actors.retain(|name, _| location.only.contains(name));
         }
     }
-    let administered =
-        parts.steps.iter().any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
+    let administered = parts
+        .steps
+        .iter()
+        .any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
     for placed in parts.actors.values_mut() {
         if let (true, ActorSpec::Issuer(settings)) = (administered, &mut placed.spec) {
-            settings.admin_secret.get_or_insert_with(|| format!("admin-secret-{}", parts.seed));
+            settings
+                .admin_secret
+                .get_or_insert_with(|| format!("admin-secret-{}", parts.seed));
         }
     }
     let transfers: Vec<_> = parts
         .steps
         .iter()
         .filter_map(|told| match &told.what {
-            Step::Replicate(step) => Some((step.file.clone(), step.from.clone(), step.to.clone(), told.span.clone())),
-            Step::Copy(step) => Some((step.file.clone(), step.from.clone(), step.to.clone(), told.span.clone())),
+            Step::Replicate(step) => Some((
+                step.file.clone(),
+                step.from.clone(),
+                step.to.clone(),
+                told.span.clone(),
+            )),
+            Step::Copy(step) => Some((
+                step.file.clone(),
+                step.from.clone(),
+                step.to.clone(),
+                told.span.clone(),
+            )),
             _ => None,
         })
         .collect();
@@ -47,13 +64,25 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
         if let Some(path) = &changes.file
             && let Some(settings) = storage(parts, &from)
         {
-            settings.files.insert(file.clone(), FileSpec { path: Some(absolute(path)), ..FileSpec::default() });
+            settings.files.insert(
+                file.clone(),
+                FileSpec {
+                    path: Some(absolute(path)),
+                    ..FileSpec::default()
+                },
+            );
         }
         if let Some(folder) = &changes.keep
             && let Some(settings) = storage(parts, &to)
         {
-            let directory = if kept.len() > 1 { folder.join(&to) } else { folder.clone() };
-            settings.backend = Backend::Disk(DiskConfig { directory: absolute(&directory) });
+            let directory = if kept.len() > 1 {
+                folder.join(&to)
+            } else {
+                folder.clone()
+            };
+            settings.backend = Backend::Disk(DiskConfig {
+                directory: absolute(&directory),
+            });
         }
         if let Err(why) = register(parts, &file, &from) {
             problems.push(Problem::error(span, why, "this file"));
@@ -74,7 +103,11 @@ fn storage<'p>(parts: &'p mut Parts, name: &str) -> Option<&'p mut carnet_storag
 
 /// Base URL of an actor.
 pub(crate) fn url_of(name: &str, placed: &Placed) -> String {
-    let host = placed.common.host.clone().unwrap_or_else(|| default_host(name));
+    let host = placed
+        .common
+        .host
+        .clone()
+        .unwrap_or_else(|| default_host(name));
     match placed.listen {
         Some(at) => format!("https://{host}:{}", at.port()),
         None => format!("https://{host}"),
@@ -98,20 +131,35 @@ fn register(parts: &mut Parts, file: &str, from: &str) -> Result<(), String> {
         .map(|(name, placed)| (name.clone(), url_of(name, placed)))
         .collect();
     for placed in parts.actors.values_mut() {
-        let ActorSpec::Rucio(settings) = &mut placed.spec else { continue };
+        let ActorSpec::Rucio(settings) = &mut placed.spec else {
+            continue;
+        };
         let mut source = None;
         for (name, url) in &elements {
-            let known = settings.rses.iter().find(|(_, rse)| rse.url.trim_end_matches('/') == url).map(|(n, _)| n.clone());
+            let known = settings
+                .rses
+                .iter()
+                .find(|(_, rse)| rse.url.trim_end_matches('/') == url)
+                .map(|(n, _)| n.clone());
             let rse = known.unwrap_or_else(|| {
                 let rse = name.to_uppercase();
-                settings.rses.insert(rse.clone(), RseConfig { url: url.clone(), ..RseConfig::default() });
+                settings.rses.insert(
+                    rse.clone(),
+                    RseConfig {
+                        url: url.clone(),
+                        ..RseConfig::default()
+                    },
+                );
                 rse
             });
             if name == from {
                 source = Some(rse);
             }
         }
-        let known = settings.dids.iter().any(|did| did.path.as_deref() == Some(file));
+        let known = settings
+            .dids
+            .iter()
+            .any(|did| did.path.as_deref() == Some(file));
         if let (false, Some((bytes, adler32)), Some(source)) = (known, content, source) {
             let (scope, name) = did_of(file);
             settings.dids.push(DidConfig {

@@ -33,18 +33,38 @@ impl Location {
 
 /// Rewrites every URL of an actor, in keys too, and takes actors away that are not wanted.
 pub(super) fn locate(root: &mut Table<'_>, location: &Location) {
-    let Some(actors) = table(root, "actors") else { return };
+    let Some(actors) = table(root, "actors") else {
+        return;
+    };
     let mut moves = Vec::new();
     let is_person = |value: &Value<'_>| {
-        value.get_ref().as_table().is_some_and(|role| role.contains_key(crate::format::Kind::User.name()))
+        value
+            .get_ref()
+            .as_table()
+            .is_some_and(|role| role.contains_key(crate::format::Kind::User.name()))
     };
-    for (position, (key, value)) in actors.iter().filter(|(_, value)| !is_person(value)).enumerate() {
+    for (position, (key, value)) in actors
+        .iter()
+        .filter(|(_, value)| !is_person(value))
+        .enumerate()
+    {
         let name: &str = key.get_ref();
-        let settings = value.get_ref().as_table().and_then(|role| role.values().next()).and_then(|v| v.get_ref().as_table());
-        let host = settings.and_then(|s| tree::text_at(s, &["host"])).map_or_else(|| default_host(name), |(host, _)| host.to_owned());
-        moves.push((format!("https://{host}"), format!("https://{}:{}", location.host, location.of(position).port())));
+        let settings = value
+            .get_ref()
+            .as_table()
+            .and_then(|role| role.values().next())
+            .and_then(|v| v.get_ref().as_table());
+        let host = settings
+            .and_then(|s| tree::text_at(s, &["host"]))
+            .map_or_else(|| default_host(name), |(host, _)| host.to_owned());
+        moves.push((
+            format!("https://{host}"),
+            format!("https://{}:{}", location.host, location.of(position).port()),
+        ));
     }
-    let Some(actors) = root.get_mut("actors") else { return };
+    let Some(actors) = root.get_mut("actors") else {
+        return;
+    };
     let span = actors.span();
     let inner = std::mem::replace(actors.get_mut(), DeValue::Boolean(false));
     *actors = moved(Spanned::new(span, inner), &moves);
@@ -84,7 +104,9 @@ fn rewritten<'a>(text: Cow<'a, str>, moves: &[(String, String)]) -> Cow<'a, str>
     'outer: while !rest.is_empty() {
         for (from, to) in moves {
             if let Some(after) = rest.strip_prefix(from.as_str())
-                && !after.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'))
+                && !after.starts_with(|c: char| {
+                    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':')
+                })
             {
                 out.push_str(to);
                 rest = after;
@@ -104,10 +126,15 @@ mod tests {
 
     #[test]
     fn only_whole_hosts_move() {
-        let moves =
-            vec![("https://se1.example".to_owned(), "https://localhost:9446".to_owned())];
+        let moves = vec![(
+            "https://se1.example".to_owned(),
+            "https://localhost:9446".to_owned(),
+        )];
         for (text, wanted) in [
-            ("https://se1.example/a https://se1.example", "https://localhost:9446/a https://localhost:9446"),
+            (
+                "https://se1.example/a https://se1.example",
+                "https://localhost:9446/a https://localhost:9446",
+            ),
             ("https://se1.example.org", "https://se1.example.org"),
             ("se1.example", "se1.example"),
         ] {

@@ -2,6 +2,7 @@
 
 mod check;
 mod complete;
+mod lints;
 mod locate;
 mod read;
 mod tree;
@@ -151,7 +152,10 @@ pub fn load_text(
 
     if !syntax_only.is_empty() {
         // What was read around a slip of syntax is not what was meant.
-        return Err(LoadError::Wrong(Box::new(Problems::new(sources, syntax_only))));
+        return Err(LoadError::Wrong(Box::new(Problems::new(
+            sources,
+            syntax_only,
+        ))));
     }
     problems.extend(walk::Walk::new(schema()).check(&root, start));
     if whole {
@@ -160,7 +164,7 @@ pub fn load_text(
     if let Some(location) = &changes.location {
         locate::locate(&mut root, location);
     }
-    let mut parts = read::parts(root, &mut problems);
+    let mut parts = read::parts(&root, &mut problems);
     parts.seed = changes.seed.unwrap_or(parts.seed);
     complete::complete(&mut parts, changes, &mut problems);
 
@@ -168,7 +172,9 @@ pub fn load_text(
     if problems.fatal() {
         return Err(LoadError::Wrong(Box::new(problems)));
     }
-    let name = Path::new(shown).file_stem().map_or_else(|| shown.to_owned(), |s| s.to_string_lossy().into_owned());
+    let name = Path::new(shown)
+        .file_stem()
+        .map_or_else(|| shown.to_owned(), |s| s.to_string_lossy().into_owned());
     Ok(Scenario {
         name,
         title: parts.title,
@@ -201,33 +207,52 @@ struct Found {
 }
 
 fn find(name: &str) -> Result<Found, LoadError> {
-    let looks_like_path = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|e| e == "toml");
+    let looks_like_path =
+        name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|e| e == "toml");
     if looks_like_path {
         let path = PathBuf::from(name);
         return match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Found { shown: name.to_owned(), text, folder: path.parent().map(Path::to_owned) }),
+            Ok(text) => Ok(Found {
+                shown: name.to_owned(),
+                text,
+                folder: path.parent().map(Path::to_owned),
+            }),
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let stem = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 let hint = match library::get(&stem) {
-                    Some(_) => format!(": no such file; the library has one of that name, `{stem}`"),
+                    Some(_) => {
+                        format!(": no such file; the library has one of that name, `{stem}`")
+                    }
                     None => ": no such file (see `carnet list` for the library)".to_owned(),
                 };
-                Err(LoadError::Unknown { name: name.to_owned(), hint })
+                Err(LoadError::Unknown {
+                    name: name.to_owned(),
+                    hint,
+                })
             }
             Err(why) => Err(LoadError::Unreadable { path, why }),
         };
     }
-    match library::get(name) {
-        Some(entry) => {
-            Ok(Found { shown: format!("scenarios/{}", entry.path), text: entry.text.to_owned(), folder: None })
-        }
-        None => {
-            let meant = crate::words::nearest(name, library::all().iter().map(library::Entry::name));
-            let meant = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
-            let hint = format!("{meant} (`carnet list` shows all)");
-            Err(LoadError::Unknown { name: name.to_owned(), hint })
-        }
-    }
+    let Some(entry) = library::get(name) else {
+        let meant = crate::words::nearest(name, library::all().iter().map(library::Entry::name));
+        let meant = meant
+            .map(|m| format!("; did you mean `{m}`?"))
+            .unwrap_or_default();
+        let hint = format!("{meant} (`carnet list` shows all)");
+        return Err(LoadError::Unknown {
+            name: name.to_owned(),
+            hint,
+        });
+    };
+    Ok(Found {
+        shown: format!("scenarios/{}", entry.path),
+        text: entry.text.to_owned(),
+        folder: None,
+    })
 }
 
 type WorldProblem = Box<dyn FnOnce(Range<usize>) -> Problem>;
@@ -235,11 +260,14 @@ type WorldProblem = Box<dyn FnOnce(Range<usize>) -> Problem>;
 fn world_text(name: &str, folder: Option<&Path>) -> Result<(String, String), WorldProblem> {
     if Path::new(name).extension().is_some_and(|e| e == "toml") {
         let path = folder.map_or_else(|| PathBuf::from(name), |f| f.join(name));
-        return std::fs::read_to_string(&path).map(|text| (path.display().to_string(), text)).map_err(|why| {
-            let title = format!("cannot read the world {}: {why}", path.display());
-            let told: WorldProblem = Box::new(move |span| Problem::error(span, title, "this file"));
-            told
-        });
+        return std::fs::read_to_string(&path)
+            .map(|text| (path.display().to_string(), text))
+            .map_err(|why| {
+                let title = format!("cannot read the world {}: {why}", path.display());
+                let told: WorldProblem =
+                    Box::new(move |span| Problem::error(span, title, "this file"));
+                told
+            });
     }
     if let Some(entry) = library::world(name) {
         return Ok((format!("scenarios/{}", entry.path), entry.text.to_owned()));

@@ -24,11 +24,15 @@ pub(super) struct Parts {
 }
 
 /// Reads every part; what cannot be read and was not told yet is told.
-pub(super) fn parts(root: Table<'_>, problems: &mut Vec<Problem>) -> Parts {
-    let text = |key: &str| tree::text_at(&root, &[key]).map(|(text, _)| text.to_owned());
-    let seed = root.get("seed").cloned().and_then(|value| read::<u64>(value, problems)).unwrap_or(1);
+pub(super) fn parts(root: &Table<'_>, problems: &mut Vec<Problem>) -> Parts {
+    let text = |key: &str| tree::text_at(root, &[key]).map(|(text, _)| text.to_owned());
+    let seed = root
+        .get("seed")
+        .cloned()
+        .and_then(|value| read::<u64>(value, problems))
+        .unwrap_or(1);
     let mut actors = IndexMap::new();
-    for (key, value) in super::table(&root, "actors").into_iter().flatten() {
+    for (key, value) in super::table(root, "actors").into_iter().flatten() {
         if let Some(placed) = placed(value.clone(), problems) {
             actors.insert(key.get_ref().to_string(), placed);
         }
@@ -38,12 +42,16 @@ pub(super) fn parts(root: Table<'_>, problems: &mut Vec<Problem>) -> Parts {
         source: text("source"),
         seed,
         actors,
-        steps: told(&root, "step", problems),
-        expects: told(&root, "expect", problems),
+        steps: told(root, "step", problems),
+        expects: told(root, "expect", problems),
     }
 }
 
-fn told<T: DeserializeOwned>(root: &Table<'_>, key: &str, problems: &mut Vec<Problem>) -> Vec<Told<T>> {
+fn told<T: DeserializeOwned>(
+    root: &Table<'_>,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) -> Vec<Told<T>> {
     entries(root, key)
         .filter_map(|value| {
             let span = spoken(value);
@@ -56,8 +64,16 @@ fn told<T: DeserializeOwned>(root: &Table<'_>, key: &str, problems: &mut Vec<Pro
 pub(super) fn spoken(value: &Value<'_>) -> Range<usize> {
     match value.get_ref() {
         DeValue::Table(table) if !table.is_empty() => {
-            let start = table.keys().map(|k| k.span().start).min().unwrap_or(value.span().start);
-            let end = table.values().map(|v| v.span().end).max().unwrap_or(value.span().end);
+            let start = table
+                .keys()
+                .map(|k| k.span().start)
+                .min()
+                .unwrap_or(value.span().start);
+            let end = table
+                .values()
+                .map(|v| v.span().end)
+                .max()
+                .unwrap_or(value.span().end);
             start..end.max(start)
         }
         _ => value.span(),
@@ -67,7 +83,9 @@ pub(super) fn spoken(value: &Value<'_>) -> Range<usize> {
 /// An actor: what every actor has is taken out of the role's settings and read by itself.
 fn placed(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Placed> {
     let span = value.span();
-    let DeValue::Table(mut table) = value.into_inner() else { return None };
+    let DeValue::Table(mut table) = value.into_inner() else {
+        return None;
+    };
     let (role, _) = table.iter().next()?;
     let role = role.get_ref().to_string();
     Kind::ALL.iter().find(|kind| kind.name() == role)?;
@@ -81,7 +99,11 @@ fn placed(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Placed> {
     }
     let common: Option<Common> = read(Spanned::new(span.clone(), DeValue::Table(common)), problems);
     let spec: Option<ActorSpec> = read(Spanned::new(span, DeValue::Table(table)), problems);
-    Some(Placed { common: common?, spec: spec?, listen: None })
+    Some(Placed {
+        common: common?,
+        spec: spec?,
+        listen: None,
+    })
 }
 
 /// Reads one value. Each wrong place is told and then left out, so that the next one is found too.
@@ -96,9 +118,16 @@ fn read<T: DeserializeOwned>(mut value: Value<'_>, problems: &mut Vec<Problem>) 
         };
         whole = false;
         let span = error.span().unwrap_or_else(|| value.span());
-        let known = problems.iter().any(|p| meet(&p.span, &span) || (span == all && meet(&p.span, &said)));
+        let known = problems
+            .iter()
+            .any(|p| meet(&p.span, &span) || (span == all && meet(&p.span, &said)));
         if !known {
-            let message = error.message().lines().next().unwrap_or_default().to_owned();
+            let message = error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             let (title, label) = match message.split_once(": ") {
                 Some((what, right)) if what.starts_with('`') => (what.to_owned(), right.to_owned()),
                 _ => (message, "this".to_owned()),
@@ -150,7 +179,11 @@ fn without<'a>(value: Value<'a>, span: &Range<usize>) -> (Value<'a>, bool) {
                     removed = true;
                     continue;
                 }
-                let (item, gone) = if removed { (item, true) } else { without(item, span) };
+                let (item, gone) = if removed {
+                    (item, true)
+                } else {
+                    without(item, span)
+                };
                 removed = gone;
                 kept.push(item);
             }

@@ -19,8 +19,17 @@ pub(crate) fn parse<'a>(text: &'a str, offset: usize, problems: &mut Vec<Problem
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        let message = error.message().lines().next().unwrap_or_default().to_owned();
-        problems.push(Problem::error(shift(&span, offset), format!("this is not TOML: {message}"), "here"));
+        let message = error
+            .message()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        problems.push(Problem::error(
+            shift(&span, offset),
+            format!("this is not TOML: {message}"),
+            "here",
+        ));
     }
     moved_table(table.into_inner(), offset)
 }
@@ -61,23 +70,27 @@ fn shift(span: &Range<usize>, offset: usize) -> Range<usize> {
 pub(crate) fn lay<'a>(under: &mut Table<'a>, over: Table<'a>) {
     for (key, value) in over {
         let name = key.get_ref().to_string();
-        let joined = match under.get_mut(name.as_str()) {
-            Some(below) => match (below.get_mut(), value.get_ref()) {
-                (DeValue::Table(_), DeValue::Table(_)) => true,
-                _ => false,
-            },
-            None => false,
-        };
+        let joined = under.get_mut(name.as_str()).is_some_and(|below| {
+            matches!(
+                (below.get_mut(), value.get_ref()),
+                (DeValue::Table(_), DeValue::Table(_))
+            )
+        });
         if !joined {
             under.remove(name.as_str());
             under.insert(key, value);
             continue;
         }
         let span = value.span();
-        if let (Some(below), DeValue::Table(table)) = (under.get_mut(name.as_str()), value.into_inner()) {
+        if let (Some(below), DeValue::Table(table)) =
+            (under.get_mut(name.as_str()), value.into_inner())
+        {
             let kept = below.span();
             if let DeValue::Table(below_table) = below.get_mut() {
-                if is_role(below_table) && is_role(&table) && role_of(below_table) != role_of(&table) {
+                if is_role(below_table)
+                    && is_role(&table)
+                    && role_of(below_table) != role_of(&table)
+                {
                     *below = Spanned::new(span, DeValue::Table(table));
                     continue;
                 }
@@ -95,11 +108,20 @@ fn role_of(table: &Table<'_>) -> Option<String> {
 
 fn is_role(table: &Table<'_>) -> bool {
     table.len() == 1
-        && role_of(table).is_some_and(|name| crate::format::Kind::ALL.iter().any(|kind| kind.name() == name))
+        && role_of(table).is_some_and(|name| {
+            crate::format::Kind::ALL
+                .iter()
+                .any(|kind| kind.name() == name)
+        })
 }
 
 /// One `--set path=value`, laid on the document. `text` begins at `offset`.
-pub(crate) fn set<'a>(root: &mut Table<'a>, text: &'a str, offset: usize, problems: &mut Vec<Problem>) {
+pub(crate) fn set<'a>(
+    root: &mut Table<'a>,
+    text: &'a str,
+    offset: usize,
+    problems: &mut Vec<Problem>,
+) {
     let whole = offset..offset + text.len();
     let Some((path, value)) = text.split_once('=') else {
         problems.push(
@@ -117,7 +139,10 @@ pub(crate) fn set<'a>(root: &mut Table<'a>, text: &'a str, offset: usize, proble
     let value = value.trim();
     let parsed = match DeValue::parse(value) {
         Ok(parsed) => moved(parsed, value_start),
-        Err(_) => Spanned::new(value_start..value_start + value.len(), DeValue::String(Cow::Borrowed(value))),
+        Err(_) => Spanned::new(
+            value_start..value_start + value.len(),
+            DeValue::String(Cow::Borrowed(value)),
+        ),
     };
     let whole_table = Spanned::new(whole, DeValue::Table(std::mem::replace(root, Table::new())));
     let (changed, problem) = put(whole_table, &keys, parsed);
@@ -129,12 +154,18 @@ pub(crate) fn set<'a>(root: &mut Table<'a>, text: &'a str, offset: usize, proble
 
 /// A path may say something new about an actor, but not bring one on the stage.
 fn unknown_actor(root: &Table<'_>, keys: &[(Cow<'_, str>, Range<usize>)]) -> Option<Problem> {
-    let [(first, _), (name, span), ..] = keys else { return None };
+    let [(first, _), (name, span), ..] = keys else {
+        return None;
+    };
     let actors = root.get("actors")?.get_ref().as_table()?;
     if first != "actors" || actors.contains_key(name.as_ref()) {
         return None;
     }
-    let problem = Problem::error(span.clone(), format!("no actor is called `{name}`"), "unknown actor");
+    let problem = Problem::error(
+        span.clone(),
+        format!("no actor is called `{name}`"),
+        "unknown actor",
+    );
     let known: Vec<&str> = actors.keys().map(|key| key.get_ref().as_ref()).collect();
     Some(suggest(problem, name, span, known, "on the stage"))
 }
@@ -171,7 +202,9 @@ fn put<'a>(
     keys: &[(Cow<'a, str>, Range<usize>)],
     value: Value<'a>,
 ) -> (Value<'a>, Option<Problem>) {
-    let Some(((key, key_span), rest)) = keys.split_first() else { return (value, None) };
+    let Some(((key, key_span), rest)) = keys.split_first() else {
+        return (value, None);
+    };
     let span = target.span();
     match target.into_inner() {
         DeValue::Table(mut table) => {
@@ -190,8 +223,12 @@ fn put<'a>(
             let length = items.len();
             let index = key.parse::<usize>().ok().filter(|i| *i < length);
             let Some(index) = index else {
-                let problem = Problem::error(key_span.clone(), format!("there is no entry `{key}` here"), "no such entry")
-                    .help(format!("entries are counted from 0; there are {length}"));
+                let problem = Problem::error(
+                    key_span.clone(),
+                    format!("there is no entry `{key}` here"),
+                    "no such entry",
+                )
+                .help(format!("entries are counted from 0; there are {length}"));
                 return (Spanned::new(span, DeValue::Array(items)), Some(problem));
             };
             let mut array = DeArray::new();
@@ -212,7 +249,10 @@ fn put<'a>(
         other => {
             let problem = Problem::error(
                 key_span.clone(),
-                format!("`{key}` leads nowhere: what is before it is {}", in_words(&other)),
+                format!(
+                    "`{key}` leads nowhere: what is before it is {}",
+                    in_words(&other)
+                ),
                 "no such path",
             );
             (Spanned::new(span, other), Some(problem))
@@ -258,12 +298,14 @@ pub(crate) fn suggest<'k>(
     known: impl IntoIterator<Item = &'k str> + Clone,
     what: &str,
 ) -> Problem {
-    match words::nearest(word, known.clone()) {
-        Some(meant) => problem.fix(span.clone(), meant.to_owned()),
-        None => {
-            let mut known: Vec<&str> = known.into_iter().collect();
-            known.sort_unstable();
-            if known.is_empty() { problem } else { problem.help(format!("{what}: {}", words::choice(known))) }
-        }
+    if let Some(meant) = words::nearest(word, known.clone()) {
+        return problem.fix(span.clone(), meant.to_owned());
+    }
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    if known.is_empty() {
+        problem
+    } else {
+        problem.help(format!("{what}: {}", words::choice(known)))
     }
 }

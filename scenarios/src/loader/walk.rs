@@ -16,7 +16,10 @@ pub(crate) struct Walk<'s> {
 impl<'s> Walk<'s> {
     /// A walk along `schema`, whose `$defs` are at its root.
     pub(crate) fn new(schema: &'s Json) -> Self {
-        Self { schema, problems: Vec::new() }
+        Self {
+            schema,
+            problems: Vec::new(),
+        }
     }
 
     /// All problems of `root`. A required key of the root is missed at the very beginning of the text.
@@ -28,7 +31,9 @@ impl<'s> Walk<'s> {
     /// Follows references to where the schema really stands.
     fn resolved(&self, mut schema: &'s Json) -> &'s Json {
         for _ in 0..32 {
-            let Some(target) = schema.get("$ref").and_then(Json::as_str) else { break };
+            let Some(target) = schema.get("$ref").and_then(Json::as_str) else {
+                break;
+            };
             let pointer = target.trim_start_matches('#');
             match self.schema.pointer(pointer) {
                 Some(found) => schema = found,
@@ -63,7 +68,9 @@ impl<'s> Walk<'s> {
     }
 
     fn number(&mut self, text: &str, value: &Value<'_>, schema: &'s Json, name: &str) {
-        let Ok(number) = text.parse::<f64>() else { return };
+        let Ok(number) = text.parse::<f64>() else {
+            return;
+        };
         let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
         let wrong = match (bound("minimum"), bound("maximum")) {
             (Some(least), _) if number < least => format!("at least {least}"),
@@ -71,7 +78,11 @@ impl<'s> Walk<'s> {
             _ => return,
         };
         let title = format!("`{name}` must be {wrong}, not {text}");
-        self.problems.push(Problem::error(value.span(), title, format!("expected {wrong}")));
+        self.problems.push(Problem::error(
+            value.span(),
+            title,
+            format!("expected {wrong}"),
+        ));
     }
 
     fn word(&mut self, text: &str, value: &Value<'_>, schema: &'s Json, name: &str) {
@@ -79,9 +90,14 @@ impl<'s> Walk<'s> {
         if known.is_empty() || known.contains(&text) {
             return;
         }
-        let problem = Problem::error(value.span(), format!("`{text}` is no value of `{name}`"), "unknown value");
+        let problem = Problem::error(
+            value.span(),
+            format!("`{text}` is no value of `{name}`"),
+            "unknown value",
+        );
         let span = inner_span(value);
-        self.problems.push(tree::suggest(problem, text, &span, known, "it can be"));
+        self.problems
+            .push(tree::suggest(problem, text, &span, known, "it can be"));
     }
 
     /// Whether the type of the value is one the schema takes; if not, says so.
@@ -96,15 +112,30 @@ impl<'s> Walk<'s> {
             DeValue::Table(_) => "object",
         };
         let fits = types.is_empty()
-            || types.iter().any(|t| *t == found || (*t == "number" && found == "integer"));
+            || types
+                .iter()
+                .any(|t| *t == found || (*t == "number" && found == "integer"));
         if !fits {
-            let wanted: Vec<&str> = types.iter().filter(|t| **t != "null").map(|t| type_in_words(t)).collect();
+            let wanted: Vec<&str> = types
+                .iter()
+                .filter(|t| **t != "null")
+                .map(|t| type_in_words(t))
+                .collect();
             let mut problem = Problem::error(
                 value.span(),
-                format!("`{name}` must be {}, not {}", wanted.join(" or "), tree::in_words(value.get_ref())),
+                format!(
+                    "`{name}` must be {}, not {}",
+                    wanted.join(" or "),
+                    tree::in_words(value.get_ref())
+                ),
                 format!("expected {}", wanted.join(" or ")),
             );
-            if types.contains(&"string") && matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)) {
+            if types.contains(&"string")
+                && matches!(
+                    value.get_ref(),
+                    DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)
+                )
+            {
                 problem = problem.help("put it in quotation marks");
             }
             if types.contains(&"array") && found == "string" {
@@ -115,7 +146,13 @@ impl<'s> Walk<'s> {
         fits
     }
 
-    fn table(&mut self, table: &Table<'_>, span: std::ops::Range<usize>, schema: &'s Json, name: &str) {
+    fn table(
+        &mut self,
+        table: &Table<'_>,
+        span: std::ops::Range<usize>,
+        schema: &'s Json,
+        name: &str,
+    ) {
         let properties = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties");
         for (key, value) in table {
@@ -126,15 +163,34 @@ impl<'s> Walk<'s> {
             }
             match others {
                 Some(Json::Bool(false)) => {
-                    let known: Vec<&str> = properties.into_iter().flatten().map(|(k, _)| k.as_str()).collect();
-                    let problem = Problem::error(key.span(), format!("{name} has no `{word}`", name = quoted(name)), "unknown key");
-                    self.problems.push(tree::suggest(problem, word, &key.span(), known, "it can have"));
+                    let known: Vec<&str> = properties
+                        .into_iter()
+                        .flatten()
+                        .map(|(k, _)| k.as_str())
+                        .collect();
+                    let problem = Problem::error(
+                        key.span(),
+                        format!("{name} has no `{word}`", name = quoted(name)),
+                        "unknown key",
+                    );
+                    self.problems.push(tree::suggest(
+                        problem,
+                        word,
+                        &key.span(),
+                        known,
+                        "it can have",
+                    ));
                 }
                 Some(of) if of.is_object() => self.value(value, of, word),
                 _ => {}
             }
         }
-        let required = schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        let required = schema
+            .get("required")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str);
         for missing in required {
             if !table.contains_key(missing) {
                 let about = properties
@@ -169,12 +225,26 @@ impl<'s> Walk<'s> {
         let texts: Vec<&'s str> = resolved.iter().flat_map(|o| known_words(o)).collect();
         match value.get_ref() {
             DeValue::Table(table) if !tags.is_empty() => self.tagged(table, value, &tags, name),
-            DeValue::String(text) if !texts.is_empty() && resolved.iter().all(|o| tag(o).is_some() || !known_words(o).is_empty()) => {
+            DeValue::String(text)
+                if !texts.is_empty()
+                    && resolved
+                        .iter()
+                        .all(|o| tag(o).is_some() || !known_words(o).is_empty()) =>
+            {
                 if !texts.contains(&text.as_ref()) {
-                    let problem =
-                        Problem::error(value.span(), format!("`{text}` is no value of `{name}`"), "unknown value");
+                    let problem = Problem::error(
+                        value.span(),
+                        format!("`{text}` is no value of `{name}`"),
+                        "unknown value",
+                    );
                     let known = texts.into_iter().chain(tags.iter().map(|(t, _)| *t));
-                    self.problems.push(tree::suggest(problem, text, &inner_span(value), known, "it can be"));
+                    self.problems.push(tree::suggest(
+                        problem,
+                        text,
+                        &inner_span(value),
+                        known,
+                        "it can be",
+                    ));
                 }
             }
             _ => self.any_of(value, &resolved, name),
@@ -182,30 +252,53 @@ impl<'s> Walk<'s> {
     }
 
     /// An externally tagged enum: a table with one key, which says what it is.
-    fn tagged(&mut self, table: &Table<'_>, value: &Value<'_>, tags: &[(&'s str, &'s Json)], name: &str) {
+    fn tagged(
+        &mut self,
+        table: &Table<'_>,
+        value: &Value<'_>,
+        tags: &[(&'s str, &'s Json)],
+        name: &str,
+    ) {
         let mut seen: Option<std::ops::Range<usize>> = None;
         for (key, inner) in table {
             let word: &str = key.get_ref();
-            match tags.iter().find(|(tag, _)| *tag == word) {
-                Some((_, schema)) => self.value(inner, schema, word),
-                None => {
-                    let problem = Problem::error(key.span(), format!("`{word}` is unknown in `{name}`"), "unknown");
-                    let known = tags.iter().map(|(t, _)| *t);
-                    self.problems.push(tree::suggest(problem, word, &key.span(), known, "it can be"));
-                }
+            if let Some((_, schema)) = tags.iter().find(|(tag, _)| *tag == word) {
+                self.value(inner, schema, word);
+            } else {
+                let problem = Problem::error(
+                    key.span(),
+                    format!("`{word}` is unknown in `{name}`"),
+                    "unknown",
+                );
+                let known = tags.iter().map(|(t, _)| *t);
+                self.problems.push(tree::suggest(
+                    problem,
+                    word,
+                    &key.span(),
+                    known,
+                    "it can be",
+                ));
             }
             if let Some(first) = &seen {
                 self.problems.push(
-                    Problem::error(key.span(), format!("`{name}` says two things at once"), "one too many")
-                        .also(first.clone(), "the first")
-                        .help(format!("write a `[[{name}]]` for each")),
+                    Problem::error(
+                        key.span(),
+                        format!("`{name}` says two things at once"),
+                        "one too many",
+                    )
+                    .also(first.clone(), "the first")
+                    .help(format!("write a `[[{name}]]` for each")),
                 );
             }
             seen.get_or_insert(key.span());
         }
         if seen.is_none() {
             let known = words::choice(tags.iter().map(|(t, _)| *t));
-            self.problems.push(Problem::error(value.span(), format!("this `{name}` is empty"), format!("write {known}")));
+            self.problems.push(Problem::error(
+                value.span(),
+                format!("this `{name}` is empty"),
+                format!("write {known}"),
+            ));
         }
     }
 
@@ -230,7 +323,11 @@ impl<'s> Walk<'s> {
 
 /// The alternatives of a schema that has them.
 fn options(schema: &Json) -> Option<Vec<&Json>> {
-    ["oneOf", "anyOf"].into_iter().find_map(|k| schema.get(k)).and_then(Json::as_array).map(|list| list.iter().collect())
+    ["oneOf", "anyOf"]
+        .into_iter()
+        .find_map(|k| schema.get(k))
+        .and_then(Json::as_array)
+        .map(|list| list.iter().collect())
 }
 
 /// The words a text may be; empty when any text will do.
@@ -238,7 +335,13 @@ fn known_words(schema: &Json) -> Vec<&str> {
     if let Some(word) = schema.get("const").and_then(Json::as_str) {
         return vec![word];
     }
-    schema.get("enum").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect()
+    schema
+        .get("enum")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect()
 }
 
 fn types(schema: &Json) -> Vec<&str> {
@@ -253,7 +356,11 @@ fn types(schema: &Json) -> Vec<&str> {
 fn tag(schema: &Json) -> Option<(&str, &Json)> {
     let properties = schema.get("properties")?.as_object()?;
     let required = schema.get("required")?.as_array()?;
-    match (properties.iter().next(), properties.len(), required.as_slice()) {
+    match (
+        properties.iter().next(),
+        properties.len(),
+        required.as_slice(),
+    ) {
         (Some((key, of)), 1, [Json::String(needed)]) if needed == key => Some((key, of)),
         _ => None,
     }
@@ -263,11 +370,19 @@ fn tag(schema: &Json) -> Option<(&str, &Json)> {
 fn inner_span(value: &Value<'_>) -> std::ops::Range<usize> {
     let span = value.span();
     let length = value.get_ref().as_str().map_or(0, str::len);
-    if span.len() == length + 2 { span.start + 1..span.end - 1 } else { span }
+    if span.len() == length + 2 {
+        span.start + 1..span.end - 1
+    } else {
+        span
+    }
 }
 
 fn quoted(name: &str) -> String {
-    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
+    if name.contains(' ') {
+        name.to_owned()
+    } else {
+        format!("`{name}`")
+    }
 }
 
 fn type_in_words(name: &str) -> &'static str {

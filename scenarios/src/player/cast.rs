@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use carnet_certs::Authority;
 use carnet_issuer::Issuer;
-use carnet_stage::{Actor, Chance, Clock, Journal, JournalOptions, Place, ServerOptions, Stage, StageOptions};
+use carnet_stage::{
+    Actor, Chance, Clock, JournalOptions, Place, ServerOptions, Stage, StageOptions,
+};
 use carnet_user::User;
 use indexmap::IndexMap;
 
-use super::PlayError;
+use super::{OnJournal, PlayError};
 use crate::format::{ActorSpec, Kind, Placed};
 use crate::loader::{Scenario, default_host};
 
@@ -45,7 +47,7 @@ pub(super) struct Settings {
     pub(super) journal: JournalOptions,
     pub(super) keys: Option<PathBuf>,
     pub(super) authority: Option<Authority>,
-    pub(super) on_journal: Option<Box<dyn FnOnce(&Journal) + Send>>,
+    pub(super) on_journal: Option<OnJournal>,
 }
 
 /// Sets a stage for `serve`: actors listen on the ports the scenario was located at, and stay up.
@@ -54,7 +56,7 @@ pub async fn bring_up(
     authority: Authority,
     journal: JournalOptions,
     keys: Option<PathBuf>,
-    on_journal: Box<dyn FnOnce(&Journal) + Send>,
+    on_journal: OnJournal,
 ) -> Result<Running, PlayError> {
     let settings = Settings {
         seed: scenario.seed,
@@ -68,14 +70,19 @@ pub async fn bring_up(
 }
 
 /// Sets a stage.
-pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Result<Running, PlayError> {
+pub(super) async fn bring_up_with(
+    scenario: &Scenario,
+    settings: Settings,
+) -> Result<Running, PlayError> {
     let watch = Clock::stopwatch();
-    let authority = match settings.authority {
-        Some(authority) => authority,
-        None => {
-            let id = format!("{:08x}", rand::RngCore::next_u32(&mut Chance::unpredictable()));
-            Authority::new(&id).map_err(|error| PlayError::Authority(error.to_string()))?
-        }
+    let authority = if let Some(authority) = settings.authority {
+        authority
+    } else {
+        let id = format!(
+            "{:08x}",
+            rand::RngCore::next_u32(&mut Chance::unpredictable())
+        );
+        Authority::new(&id).map_err(|error| PlayError::Authority(error.to_string()))?
     };
     let stage = Stage::new(StageOptions {
         chance: Chance::from_seed(settings.seed),
@@ -93,10 +100,20 @@ pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Re
     // Every name is known before the first actor begins: an actor may ask a peer from its first moment on.
     let mut places: Vec<Place> = Vec::new();
     for (name, placed) in servers(scenario) {
-        let host = placed.common.host.clone().unwrap_or_else(|| default_host(name));
+        let host = placed
+            .common
+            .host
+            .clone()
+            .unwrap_or_else(|| default_host(name));
         let kind = placed.spec.kind().name();
-        let addr = placed.listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
-        places.push(stage.bind(name, kind, &host, addr, placed.listen.is_none()).await?);
+        let addr = placed
+            .listen
+            .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+        places.push(
+            stage
+                .bind(name, kind, &host, addr, placed.listen.is_none())
+                .await?,
+        );
     }
     let mut cast = IndexMap::new();
     let mut issuers = IndexMap::new();
@@ -104,7 +121,14 @@ pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Re
     for (place, (name, placed)) in places.iter().zip(servers(scenario)) {
         let skew = placed.common.skew.map(|skew| skew.0).unwrap_or_default();
         let actor = stage.actor(place, skew);
-        cast.insert(name.clone(), Member { kind: placed.spec.kind(), actor: actor.clone(), user: None });
+        cast.insert(
+            name.clone(),
+            Member {
+                kind: placed.spec.kind(),
+                actor: actor.clone(),
+                user: None,
+            },
+        );
         let spec = placed.spec.clone();
         let keys = settings.keys.clone();
         starting.push(tokio::spawn(async move { start(actor, spec, keys).await }));
@@ -114,30 +138,66 @@ pub(super) async fn bring_up_with(scenario: &Scenario, settings: Settings) -> Re
             let actor = stage.person(name);
             actor.set_clock_skew(placed.common.skew.map(|skew| skew.0).unwrap_or_default());
             let user = Arc::new(User::new(actor.clone(), (**config).clone()));
-            cast.insert(name.clone(), Member { kind: Kind::User, actor, user: Some(user) });
+            cast.insert(
+                name.clone(),
+                Member {
+                    kind: Kind::User,
+                    actor,
+                    user: Some(user),
+                },
+            );
         }
     }
     for (place, starting) in places.iter().zip(starting) {
-        let failed = |why: String| PlayError::Start { name: place.name.clone(), why };
-        let (router, issuer) = starting.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        let failed = |why: String| PlayError::Start {
+            name: place.name.clone(),
+            why,
+        };
+        let (router, issuer) = starting
+            .await
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(failed)?;
         stage.open(place, router)?;
         if let Some(issuer) = issuer {
             open_admin(&stage, place, &issuer, issuers.len()).await?;
             issuers.insert(place.name.clone(), issuer);
         }
     }
-    Ok(Running { stage, cast, issuers, ready: watch.elapsed() })
+    Ok(Running {
+        stage,
+        cast,
+        issuers,
+        ready: watch.elapsed(),
+    })
 }
 
 /// Opens the administrator's own listener of an issuer that has one: beside it, under `admin.HOST`; when the actors have
 /// real addresses, on a port after theirs.
-async fn open_admin(stage: &Stage, place: &Place, issuer: &Arc<Issuer>, position: usize) -> Result<(), PlayError> {
-    let Some(router) = carnet_issuer::admin_router(issuer) else { return Ok(()) };
+async fn open_admin(
+    stage: &Stage,
+    place: &Place,
+    issuer: &Arc<Issuer>,
+    position: usize,
+) -> Result<(), PlayError> {
+    let Some(router) = carnet_issuer::admin_router(issuer) else {
+        return Ok(());
+    };
     let name = admin_name(&place.name);
     let served = place.port.is_some();
-    let host = if served { place.host.clone() } else { format!("admin.{}", place.host) };
-    let last = stage.names().all().iter().filter_map(|place| place.port).max();
-    let port = last.and_then(|port| port.checked_add(1 + u16::try_from(position).unwrap_or(0))).unwrap_or(0);
+    let host = if served {
+        place.host.clone()
+    } else {
+        format!("admin.{}", place.host)
+    };
+    let last = stage
+        .names()
+        .all()
+        .iter()
+        .filter_map(|place| place.port)
+        .max();
+    let port = last
+        .and_then(|port| port.checked_add(1 + u16::try_from(position).unwrap_or(0)))
+        .unwrap_or(0);
     let addr = SocketAddr::new(place.addr.ip(), if served { port } else { 0 });
     let place = stage.bind(&name, "admin", &host, addr, !served).await?;
     stage.open(&place, router)?;
@@ -151,7 +211,10 @@ pub(super) fn admin_name(issuer: &str) -> String {
 
 /// The actors that answer, in the scenario's order.
 fn servers(scenario: &Scenario) -> impl Iterator<Item = (&String, &Placed)> {
-    scenario.actors.iter().filter(|(_, placed)| placed.spec.kind() != Kind::User)
+    scenario
+        .actors
+        .iter()
+        .filter(|(_, placed)| placed.spec.kind() != Kind::User)
 }
 
 type Begun = (axum::Router, Option<Arc<Issuer>>);
@@ -159,7 +222,8 @@ type Begun = (axum::Router, Option<Arc<Issuer>>);
 async fn start(actor: Actor, spec: ActorSpec, keys: Option<PathBuf>) -> Result<Begun, String> {
     let router = match spec {
         ActorSpec::Issuer(config) => {
-            let started = carnet_issuer::build(actor, *config, keys).map_err(|error| error.to_string())?;
+            let started =
+                carnet_issuer::build(actor, *config, keys).map_err(|error| error.to_string())?;
             return Ok((started.router, Some(started.issuer)));
         }
         ActorSpec::Rucio(config) => carnet_rucio::start(actor, *config).await,
@@ -167,25 +231,38 @@ async fn start(actor: Actor, spec: ActorSpec, keys: Option<PathBuf>) -> Result<B
         ActorSpec::Storage(config) => carnet_storage::start(actor, *config).await,
         ActorSpec::User(_) => return Err("a person is not a server".to_owned()),
     };
-    router.map(|router| (router, None)).map_err(|error| error.to_string())
+    router
+        .map(|router| (router, None))
+        .map_err(|error| error.to_string())
 }
 
 impl Running {
     /// The only actor of a role, or the one of that name.
     pub(super) fn of(&self, kind: Kind, name: Option<&str>) -> Result<&Member, String> {
         if let Some(name) = name {
-            return self.cast.get(name).ok_or_else(|| format!("no actor is called `{name}`"));
+            return self
+                .cast
+                .get(name)
+                .ok_or_else(|| format!("no actor is called `{name}`"));
         }
         let mut of_kind = self.cast.values().filter(|member| member.kind == kind);
-        let first = of_kind.next().ok_or_else(|| format!("{} is not on the stage", kind.in_words()))?;
+        let first = of_kind
+            .next()
+            .ok_or_else(|| format!("{} is not on the stage", kind.in_words()))?;
         match of_kind.next() {
             None => Ok(first),
-            Some(_) => Err(format!("there are several actors that are {}; name one", kind.in_words())),
+            Some(_) => Err(format!(
+                "there are several actors that are {}; name one",
+                kind.in_words()
+            )),
         }
     }
 
     /// The base URL of an actor, by its name.
     pub(super) fn url(&self, name: &str) -> Result<String, String> {
-        self.cast.get(name).map(|m| m.actor.base_url()).ok_or_else(|| format!("no actor is called `{name}`"))
+        self.cast
+            .get(name)
+            .map(|m| m.actor.base_url())
+            .ok_or_else(|| format!("no actor is called `{name}`"))
     }
 }

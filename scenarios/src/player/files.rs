@@ -45,24 +45,41 @@ pub(super) async fn get(story: &Story<'_>, step: &Get) -> Result<(), String> {
 pub(super) async fn copy(story: &Story<'_>, step: &Copy) -> Result<(), String> {
     let actor = user(story, step.user.as_deref())?;
     let url = format!("{}{}", story.running.url(&step.to)?, step.file);
-    let mut headers = vec![("source".to_owned(), format!("{}{}", story.running.url(&step.from)?, step.file))];
+    let mut headers = vec![(
+        "source".to_owned(),
+        format!("{}{}", story.running.url(&step.from)?, step.file),
+    )];
     headers.extend(bearer(story, step.token.as_deref())?);
     if let Some(name) = &step.source_token {
-        headers.push(("transferheaderauthorization".to_owned(), format!("Bearer {}", story.saved.get(name)?)));
+        headers.push((
+            "transferheaderauthorization".to_owned(),
+            format!("Bearer {}", story.saved.get(name)?),
+        ));
     }
     if let Some(overwrite) = step.overwrite {
-        headers.push(("overwrite".to_owned(), if overwrite { "T" } else { "F" }.to_owned()));
+        headers.push((
+            "overwrite".to_owned(),
+            if overwrite { "T" } else { "F" }.to_owned(),
+        ));
     }
-    send(actor, "COPY", &url, &headers, Body::empty()).await.map(drop)
+    send(actor, "COPY", &url, &headers, Body::empty())
+        .await
+        .map(drop)
 }
 
 fn user<'s>(story: &Story<'s>, name: Option<&str>) -> Result<&'s Actor, String> {
-    story.running.of(Kind::User, name).map(|member| &member.actor)
+    story
+        .running
+        .of(Kind::User, name)
+        .map(|member| &member.actor)
 }
 
 fn bearer(story: &Story<'_>, token: Option<&str>) -> Result<Vec<(String, String)>, String> {
     match token {
-        Some(name) => Ok(vec![("authorization".to_owned(), format!("Bearer {}", story.saved.get(name)?))]),
+        Some(name) => Ok(vec![(
+            "authorization".to_owned(),
+            format!("Bearer {}", story.saved.get(name)?),
+        )]),
         None => Ok(Vec::new()),
     }
 }

@@ -20,6 +20,9 @@ use crate::loader::Scenario;
 
 pub use cast::{Member, Running, bring_up};
 
+/// What is done with a journal before anything happens: sinks are added to it.
+pub type OnJournal = Box<dyn FnOnce(&Journal) + Send>;
+
 /// How a scenario is played.
 #[derive(Default)]
 pub struct PlayOptions {
@@ -30,7 +33,7 @@ pub struct PlayOptions {
     /// The certificate authority; left out, a new one.
     pub authority: Option<Authority>,
     /// Called with the empty journal before anything happens, to add sinks.
-    pub on_journal: Option<Box<dyn FnOnce(&Journal) + Send>>,
+    pub on_journal: Option<OnJournal>,
 }
 
 /// A play that came to its end.
@@ -93,7 +96,10 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
     let settings = cast::Settings {
         seed: scenario.seed,
         unpredictable: false,
-        journal: JournalOptions { reveal: options.reveal_tokens, ..JournalOptions::default() },
+        journal: JournalOptions {
+            reveal: options.reveal_tokens,
+            ..JournalOptions::default()
+        },
         keys: options.keys,
         authority: options.authority,
         on_journal: options.on_journal,
@@ -113,7 +119,13 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
     for expectation in &checked {
         journal.record_after("stage", None, Event::Expect(expectation.clone()));
     }
-    Ok(Played { records: journal.records(), expectations: checked, seed: scenario.seed, ready, took: watch.elapsed() })
+    Ok(Played {
+        records: journal.records(),
+        expectations: checked,
+        seed: scenario.seed,
+        ready,
+        took: watch.elapsed(),
+    })
 }
 
 /// Gives records that are still being written a moment, when an expectation misses one.
@@ -122,7 +134,10 @@ async fn settle(scenario: &Scenario, journal: &Journal) {
         let mut known = 0;
         loop {
             let records = journal.records();
-            if expectations::check(scenario, &records).iter().all(|expectation| expectation.held) {
+            if expectations::check(scenario, &records)
+                .iter()
+                .all(|expectation| expectation.held)
+            {
                 return;
             }
             // Records are counted, not compared by number: one that began early may be written late.

@@ -22,15 +22,21 @@ pub(super) async fn replicate(story: &mut Story<'_>, step: &Replicate) -> Result
         .dids
         .iter()
         .find(|did| did.path.as_deref() == Some(step.file.as_str()))
-        .map_or_else(|| did_of(&step.file), |did| (did.scope.clone(), did.name.clone()));
+        .map_or_else(
+            || did_of(&step.file),
+            |did| (did.scope.clone(), did.name.clone()),
+        );
     let mut order = RuleOrder::new(scope, name, rse_of(story, settings, &step.to)?);
     order.source_rse_expression = Some(rse_of(story, settings, &step.from)?);
-    let session = match &step.token {
-        Some(name) => Ok(RucioSession::with_token(user, &base, story.saved.get(name)?)),
-        None => {
-            let (username, password) = root_login(settings)?;
-            RucioSession::with_password(user, &base, "root", &username, &password).await
-        }
+    let session = if let Some(name) = &step.token {
+        Ok(RucioSession::with_token(
+            user,
+            &base,
+            story.saved.get(name)?,
+        ))
+    } else {
+        let (username, password) = root_login(settings)?;
+        RucioSession::with_password(user, &base, "root", &username, &password).await
     };
     let made = match session {
         Ok(session) => session.add_rule(&order).await,
@@ -54,7 +60,11 @@ fn refused(story: &Story<'_>, may_fail: bool, why: &str) -> Result<(), String> {
         return Err(why.to_owned());
     }
     let text = format!("refused, as the story has it: {why}");
-    story.running.stage.journal().record("stage", Event::Note(Note { text }));
+    story
+        .running
+        .stage
+        .journal()
+        .record("stage", Event::Note(Note { text }));
     Ok(())
 }
 
@@ -66,11 +76,24 @@ fn rucio_settings<'s>(story: &Story<'s>, name: &str) -> Result<&'s carnet_rucio:
 }
 
 /// Rucio's name of a storage element.
-fn rse_of(story: &Story<'_>, settings: &carnet_rucio::Config, actor: &str) -> Result<String, String> {
-    let placed = story.scenario.actors.get(actor).ok_or_else(|| format!("no actor is called `{actor}`"))?;
+fn rse_of(
+    story: &Story<'_>,
+    settings: &carnet_rucio::Config,
+    actor: &str,
+) -> Result<String, String> {
+    let placed = story
+        .scenario
+        .actors
+        .get(actor)
+        .ok_or_else(|| format!("no actor is called `{actor}`"))?;
     let url = url_of(actor, placed);
-    let found = settings.rses.iter().find(|(_, rse)| rse.url.trim_end_matches('/') == url);
-    found.map(|(name, _)| name.clone()).ok_or_else(|| format!("Rucio knows no storage element at {url}"))
+    let found = settings
+        .rses
+        .iter()
+        .find(|(_, rse)| rse.url.trim_end_matches('/') == url);
+    found
+        .map(|(name, _)| name.clone())
+        .ok_or_else(|| format!("Rucio knows no storage element at {url}"))
 }
 
 fn root_login(settings: &carnet_rucio::Config) -> Result<(String, String), String> {
@@ -97,15 +120,20 @@ pub(super) async fn get_token(story: &mut Story<'_>, step: &GetToken) -> Result<
         (Flow::Password, None) => user.get_token_password(scope, audience).await,
         (Flow::ClientCredentials, None) => user.get_token_client_credentials(scope, audience).await,
         (Flow::DeviceCode | Flow::AuthorizationCode | Flow::Password, Some(client)) => {
-            return Err(format!("this flow is done with the user's own client, not with `{client}`"));
+            return Err(format!(
+                "this flow is done with the user's own client, not with `{client}`"
+            ));
         }
-        (Flow::ClientCredentials | Flow::Refresh | Flow::Exchange, _) => return ask_token(story, step).await,
+        (Flow::ClientCredentials | Flow::Refresh | Flow::Exchange, _) => {
+            return ask_token(story, step).await;
+        }
     };
     match tokens {
         Ok(tokens) => {
             if let Some(name) = &step.save {
                 story.saved.put(name, tokens.access_token);
-                for (member, token) in [("refresh", tokens.refresh_token), ("id", tokens.id_token)] {
+                for (member, token) in [("refresh", tokens.refresh_token), ("id", tokens.id_token)]
+                {
                     if let Some(token) = token {
                         story.saved.put(format!("{name}.{member}"), token);
                     }
@@ -119,7 +147,11 @@ pub(super) async fn get_token(story: &mut Story<'_>, step: &GetToken) -> Result<
 
 /// Asks the token endpoint with a client's own credentials: its own token, a refresh, an exchange.
 async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String> {
-    let issuer = story.running.of(Kind::Issuer, step.at.as_deref())?.actor.clone();
+    let issuer = story
+        .running
+        .of(Kind::Issuer, step.at.as_deref())?
+        .actor
+        .clone();
     let user = story.running.of(Kind::User, step.user.as_deref())?;
     let from = match (step.flow, &step.from) {
         (Flow::ClientCredentials, _) => String::new(),
@@ -128,9 +160,15 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
         (_, None) => return Err("`from` must name a saved token".to_owned()),
     };
     let mut fields: Vec<(&str, String)> = match step.flow {
-        Flow::Refresh => vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", from)],
+        Flow::Refresh => vec![
+            ("grant_type", "refresh_token".to_owned()),
+            ("refresh_token", from),
+        ],
         Flow::Exchange => vec![
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange".to_owned()),
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange".to_owned(),
+            ),
             ("subject_token", from),
         ],
         _ => vec![("grant_type", "client_credentials".to_owned())],
@@ -138,16 +176,33 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
     fields.extend(step.audience.clone().map(|a| ("audience", a)));
     fields.extend(step.scope.clone().map(|s| ("scope", s)));
     let settings = issuer_settings(story, issuer.name())?;
-    let own = user.user.as_ref().map(|user| user.config().client_id.clone());
-    let client = step.client.clone().or(own).ok_or("`client` must name a client of the issuer")?;
+    let own = user
+        .user
+        .as_ref()
+        .map(|user| user.config().client_id.clone());
+    let client = step
+        .client
+        .clone()
+        .or(own)
+        .ok_or("`client` must name a client of the issuer")?;
     let mut headers = Vec::new();
     match secret_of(settings, &client)? {
-        Some(secret) => headers.push(("authorization".to_owned(), basic(&format!("{client}:{secret}")))),
+        Some(secret) => headers.push((
+            "authorization".to_owned(),
+            basic(&format!("{client}:{secret}")),
+        )),
         None => fields.push(("client_id", client)),
     }
     let (body, header) = form(fields.iter().map(|(n, v)| (*n, v.as_str())));
     headers.push(header);
-    let answer = send(&user.actor, "POST", &format!("{}/token", issuer.base_url()), &headers, body).await?;
+    let answer = send(
+        &user.actor,
+        "POST",
+        &format!("{}/token", issuer.base_url()),
+        &headers,
+        body,
+    )
+    .await?;
     let json = answer.json();
     if answer.status == 200 {
         if let Some(name) = &step.save {
@@ -156,7 +211,12 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
         return Ok(());
     }
     let member = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
-    let why = format!("the issuer answered {} {}: {}", answer.status, member("error"), member("error_description"));
+    let why = format!(
+        "the issuer answered {} {}: {}",
+        answer.status,
+        member("error"),
+        member("error_description")
+    );
     refused(story, step.may_fail, &why)
 }
 
@@ -171,12 +231,16 @@ fn issuer_settings<'s>(story: &Story<'s>, name: &str) -> Result<&'s IssuerConfig
 fn secret_of(settings: &IssuerConfig, client: &str) -> Result<Option<String>, String> {
     let found = settings.clients.iter().find(|c| c.client_id == client);
     let known = || crate::words::choice(settings.clients.iter().map(|c| c.client_id.as_str()));
-    found.map(|c| c.client_secret.clone()).ok_or_else(|| format!("the issuer has no client `{client}`; it has {}", known()))
+    found
+        .map(|c| c.client_secret.clone())
+        .ok_or_else(|| format!("the issuer has no client `{client}`; it has {}", known()))
 }
 
 /// Suspends a user, as the issuer's administrator.
 pub(super) async fn suspend(story: &Story<'_>, user: &str) -> Result<(), String> {
-    administer(story, "PATCH", user, Some(&json!({ "active": false }))).await.map(drop)
+    administer(story, "PATCH", user, Some(&json!({ "active": false })))
+        .await
+        .map(drop)
 }
 
 /// Takes a user out of a group, as the issuer's administrator.
@@ -191,26 +255,48 @@ pub(super) async fn leave_group(story: &Story<'_>, user: &str, group: &str) -> R
         .filter_map(Value::as_str)
         .map(plain)
         .collect();
-    let rest: Vec<&String> = groups.iter().filter(|name| **name != plain(group)).collect();
+    let rest: Vec<&String> = groups
+        .iter()
+        .filter(|name| **name != plain(group))
+        .collect();
     if rest.len() == groups.len() {
         return Err(format!("{user} is not in {group}"));
     }
-    administer(story, "PATCH", user, Some(&json!({ "groups": rest }))).await.map(drop)
+    administer(story, "PATCH", user, Some(&json!({ "groups": rest })))
+        .await
+        .map(drop)
 }
 
 /// Asks the administrator's listener of the issuer about a user.
-async fn administer(story: &Story<'_>, method: &str, user: &str, change: Option<&Value>) -> Result<Value, String> {
+async fn administer(
+    story: &Story<'_>,
+    method: &str,
+    user: &str,
+    change: Option<&Value>,
+) -> Result<Value, String> {
     let issuer = story.running.of(Kind::Issuer, None)?;
     let name = issuer.actor.name();
-    let secret = issuer_settings(story, name)?.admin_secret.clone().ok_or("the issuer has no `admin_secret`")?;
+    let secret = issuer_settings(story, name)?
+        .admin_secret
+        .clone()
+        .ok_or("the issuer has no `admin_secret`")?;
     let administrator = story.running.stage.person("administrator");
-    let base = administrator.url_of(&admin_name(name)).ok_or("the issuer has no listener for administrators")?;
+    let base = administrator
+        .url_of(&admin_name(name))
+        .ok_or("the issuer has no listener for administrators")?;
     let headers = [
         ("authorization".to_owned(), format!("Bearer {secret}")),
         ("content-type".to_owned(), "application/json".to_owned()),
     ];
     let content = change.map(ToString::to_string).unwrap_or_default();
-    let answer = send(&administrator, method, &format!("{base}/users/{user}"), &headers, content.into()).await?;
+    let answer = send(
+        &administrator,
+        method,
+        &format!("{base}/users/{user}"),
+        &headers,
+        content.into(),
+    )
+    .await?;
     match answer.status {
         200 => Ok(answer.json()),
         404 => Err(format!("the issuer has no user `{user}`")),

@@ -27,7 +27,9 @@ impl Saved {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after.split_once('}').ok_or_else(|| format!("`{text}` has `${{` without `}}`"))?;
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}` has `${{` without `}}`"))?;
             out.push_str(before);
             out.push_str(self.get(name)?);
             rest = after;
@@ -46,9 +48,16 @@ mod tests {
         let mut saved = Saved::default();
         saved.put("t", "eyJ");
         saved.put("a.id", "7");
-        assert_eq!(saved.filled("Bearer ${t}/${a.id}").as_deref(), Ok("Bearer eyJ/7"));
+        assert_eq!(
+            saved.filled("Bearer ${t}/${a.id}").as_deref(),
+            Ok("Bearer eyJ/7")
+        );
         assert_eq!(saved.filled("plain").as_deref(), Ok("plain"));
-        assert!(saved.filled("${x}").is_err_and(|e| e.contains("`a.id` or `t`")));
+        assert!(
+            saved
+                .filled("${x}")
+                .is_err_and(|e| e.contains("`a.id` or `t`"))
+        );
         assert!(saved.filled("${t").is_err());
     }
 }

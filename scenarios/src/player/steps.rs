@@ -23,32 +23,54 @@ pub(super) struct Story<'s> {
 }
 
 /// Plays every step. Waits that were in vain end the story and are given back.
-pub(super) async fn play(scenario: &Scenario, running: &Running) -> Result<Vec<Expectation>, PlayError> {
-    let mut story = Story { scenario, running, saved: Saved::default(), rule: None, since: 0 };
+pub(super) async fn play(
+    scenario: &Scenario,
+    running: &Running,
+) -> Result<Vec<Expectation>, PlayError> {
+    let mut story = Story {
+        scenario,
+        running,
+        saved: Saved::default(),
+        rule: None,
+        since: 0,
+    };
     for (index, told) in scenario.steps.iter().enumerate() {
         let asked = in_words(&told.what);
-        let event = Event::Step(carnet_stage::Step { index: index + 1, asked: asked.clone() });
+        let event = Event::Step(carnet_stage::Step {
+            index: index + 1,
+            asked: asked.clone(),
+        });
         let seq = running.stage.journal().record_after("stage", None, event);
         if let Step::Await(step) = &told.what {
             let journal = running.stage.journal();
             match wait(journal, step, story.since, story.rule.as_deref()).await {
                 Waited::Reached => continue,
-                Waited::InVain(why, records) => return Ok(vec![in_vain(scenario, told, asked, why, records)]),
+                Waited::InVain(why, records) => {
+                    return Ok(vec![in_vain(scenario, told, asked, why, records)]);
+                }
             }
         }
         if acts(&told.what) {
             story.since = seq;
         }
-        with_cause(seq, one(&mut story, &told.what)).await.map_err(|why| PlayError::Step {
-            place: scenario.sources().place(&told.span).to_string(),
-            step: asked,
-            why,
-        })?;
+        with_cause(seq, one(&mut story, &told.what))
+            .await
+            .map_err(|why| PlayError::Step {
+                place: scenario.sources().place(&told.span).to_string(),
+                step: asked,
+                why,
+            })?;
     }
     Ok(Vec::new())
 }
 
-fn in_vain(scenario: &Scenario, told: &Told<Step>, asked: String, why: String, records: Vec<Seq>) -> Expectation {
+fn in_vain(
+    scenario: &Scenario,
+    told: &Told<Step>,
+    asked: String,
+    why: String,
+    records: Vec<Seq>,
+) -> Expectation {
     Expectation {
         label: None,
         expectation: asked,
@@ -61,7 +83,10 @@ fn in_vain(scenario: &Scenario, told: &Told<Step>, asked: String, why: String, r
 
 /// Whether states that a later `await` waits for can follow from this step.
 fn acts(step: &Step) -> bool {
-    matches!(step, Step::Replicate(_) | Step::Request(_) | Step::Put(_) | Step::Get(_) | Step::Copy(_))
+    matches!(
+        step,
+        Step::Replicate(_) | Step::Request(_) | Step::Put(_) | Step::Get(_) | Step::Copy(_)
+    )
 }
 
 async fn one(story: &mut Story<'_>, step: &Step) -> Result<(), String> {
@@ -86,7 +111,11 @@ async fn one(story: &mut Story<'_>, step: &Step) -> Result<(), String> {
         Step::Fault(step) => fault(story, step),
         Step::Note(text) => {
             let text = text.clone();
-            story.running.stage.journal().record("stage", Event::Note(carnet_stage::Note { text }));
+            story
+                .running
+                .stage
+                .journal()
+                .record("stage", Event::Note(carnet_stage::Note { text }));
             Ok(())
         }
         Step::Await(_) => Ok(()),
@@ -113,10 +142,17 @@ async fn request(story: &mut Story<'_>, step: &Request) -> Result<(), String> {
         headers.push((name.clone(), story.saved.filled(value)?));
     }
     if let Some(credentials) = &step.basic {
-        headers.push(("authorization".to_owned(), requests::basic(&story.saved.filled(credentials)?)));
+        headers.push((
+            "authorization".to_owned(),
+            requests::basic(&story.saved.filled(credentials)?),
+        ));
     }
     let body = if step.form.is_empty() {
-        carnet_stage::Body::from(story.saved.filled(step.body.as_deref().unwrap_or_default())?)
+        carnet_stage::Body::from(
+            story
+                .saved
+                .filled(step.body.as_deref().unwrap_or_default())?,
+        )
     } else {
         let mut fields = Vec::new();
         for (name, value) in &step.form {
@@ -126,7 +162,10 @@ async fn request(story: &mut Story<'_>, step: &Request) -> Result<(), String> {
         headers.push(header);
         body
     };
-    let method = step.method.as_deref().unwrap_or(if step.form.is_empty() { "GET" } else { "POST" });
+    let method =
+        step.method
+            .as_deref()
+            .unwrap_or(if step.form.is_empty() { "GET" } else { "POST" });
     let url = story.saved.filled(&step.url)?;
     let answer = requests::send(&member.actor, method, &url, &headers, body).await?;
     if let Some(name) = &step.save {
@@ -138,7 +177,9 @@ async fn request(story: &mut Story<'_>, step: &Request) -> Result<(), String> {
 /// Saves the members of a JSON answer; an access token is also saved under the bare name.
 pub(super) fn save_members(saved: &mut Saved, name: &str, answer: &serde_json::Value) {
     for (member, value) in answer.as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         let short = match member.as_str() {
             "access_token" => String::new(),
             "refresh_token" => ".refresh".to_owned(),
@@ -161,13 +202,28 @@ pub(super) fn in_words(step: &Step) -> String {
                 (None, None, Some(entity), Some(state)) => (entity.as_str(), state.as_str()),
                 _ => ("something", "another state"),
             };
-            let within = s.within.map(|w| format!(" within {:#}", w.0)).unwrap_or_default();
+            let within = s
+                .within
+                .map(|w| format!(" within {:#}", w.0))
+                .unwrap_or_default();
             format!("wait until {what} is {state}{within}")
         }
         Step::GetToken(s) => {
-            let who = s.user.as_deref().or(s.client.as_deref()).unwrap_or("the user");
-            let scope = s.scope.as_deref().map(|s| format!(" with scope {s}")).unwrap_or_default();
-            let audience = s.audience.as_deref().map(|a| format!(" for {a}")).unwrap_or_default();
+            let who = s
+                .user
+                .as_deref()
+                .or(s.client.as_deref())
+                .unwrap_or("the user");
+            let scope = s
+                .scope
+                .as_deref()
+                .map(|s| format!(" with scope {s}"))
+                .unwrap_or_default();
+            let audience = s
+                .audience
+                .as_deref()
+                .map(|a| format!(" for {a}"))
+                .unwrap_or_default();
             format!("{who} gets a token{scope}{audience}, by {}", flow(s.flow))
         }
         Step::Advance(s) => format!("the clock moves on by {:#}", s.clock.0),
@@ -178,18 +234,35 @@ pub(super) fn in_words(step: &Step) -> String {
         }
         Step::Put(s) => format!("{} is stored at {}", s.file, s.at),
         Step::Get(s) => format!("{} is read from {}", s.file, s.at),
-        Step::Copy(s) => format!("{} is copied from {} to {} without FTS", s.file, s.from, s.to),
+        Step::Copy(s) => format!(
+            "{} is copied from {} to {} without FTS",
+            s.file, s.from, s.to
+        ),
         Step::Request(s) => {
-            let method = s.method.as_deref().unwrap_or(if s.form.is_empty() { "GET" } else { "POST" });
-            format!("{} sends {method} {}", s.by.as_deref().unwrap_or("the user"), s.url)
+            let method =
+                s.method
+                    .as_deref()
+                    .unwrap_or(if s.form.is_empty() { "GET" } else { "POST" });
+            format!(
+                "{} sends {method} {}",
+                s.by.as_deref().unwrap_or("the user"),
+                s.url
+            )
         }
         Step::Fault(s) => match (&s.install, &s.remove) {
             (Some(fault), _) => format!("{} gets the fault {}", s.at, fault.name),
-            (None, name) => format!("{} loses the fault {}", s.at, name.as_deref().unwrap_or("it had")),
+            (None, name) => format!(
+                "{} loses the fault {}",
+                s.at,
+                name.as_deref().unwrap_or("it had")
+            ),
         },
         Step::Note(text) => text.clone(),
         Step::SuspendUser(s) => format!("the issuer's administrator suspends {}", s.user),
-        Step::LeaveGroup(s) => format!("the issuer's administrator takes {} out of {}", s.user, s.group),
+        Step::LeaveGroup(s) => format!(
+            "the issuer's administrator takes {} out of {}",
+            s.user, s.group
+        ),
     }
 }
 

@@ -18,19 +18,29 @@ pub(super) enum Waited {
 }
 
 /// Waits for the state of a step, counting records after `since`.
-pub(super) async fn wait(journal: &Journal, step: &Await, since: Seq, rule: Option<&str>) -> Waited {
+pub(super) async fn wait(
+    journal: &Journal,
+    step: &Await,
+    since: Seq,
+    rule: Option<&str>,
+) -> Waited {
     let (entity, id, wanted) = match (&step.rule, &step.job, &step.entity, &step.state) {
         (Some(state), ..) => ("rucio.rule", rule, state.as_str()),
         (None, Some(state), ..) => ("fts.job", None, state.as_str()),
         (None, None, Some(entity), Some(state)) => (entity.as_str(), None, state.as_str()),
         _ => return Waited::InVain("the step names no state".to_owned(), Vec::new()),
     };
-    let within = step.within.map_or(PATIENCE, crate::format::Duration::unsigned);
+    let within = step
+        .within
+        .map_or(PATIENCE, crate::format::Duration::unsigned);
     let mut last: Option<(Seq, String, String)> = None;
     let found = journal
         .wait_for(within, |record| {
-            let Event::State(state) = &record.event else { return false };
-            if record.seq <= since || state.entity != entity || id.is_some_and(|id| id != state.id) {
+            let Event::State(state) = &record.event else {
+                return false;
+            };
+            if record.seq <= since || state.entity != entity || id.is_some_and(|id| id != state.id)
+            {
                 return false;
             }
             let told = (record.seq, state.to.clone(), state.why.clone());
@@ -42,14 +52,25 @@ pub(super) async fn wait(journal: &Journal, step: &Await, since: Seq, rule: Opti
         .await;
     match (found, last) {
         (Some(_), Some((_, to, _))) if to.eq_ignore_ascii_case(wanted) => Waited::Reached,
-        (Some(record), Some((_, to, why))) => {
-            Waited::InVain(format!("{entity} became {to} instead of {wanted}: {why}"), vec![record.seq])
-        }
+        (Some(record), Some((_, to, why))) => Waited::InVain(
+            format!("{entity} became {to} instead of {wanted}: {why}"),
+            vec![record.seq],
+        ),
         (_, Some((seq, to, why))) => {
-            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-            Waited::InVain(format!("{entity} was still {to}{why} after {}", seconds(within)), vec![seq])
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(" ({why})")
+            };
+            Waited::InVain(
+                format!("{entity} was still {to}{why} after {}", seconds(within)),
+                vec![seq],
+            )
         }
-        (_, None) => Waited::InVain(format!("there was no {entity} after {}", seconds(within)), Vec::new()),
+        (_, None) => Waited::InVain(
+            format!("there was no {entity} after {}", seconds(within)),
+            Vec::new(),
+        ),
     }
 }
 
