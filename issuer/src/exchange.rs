@@ -40,6 +40,8 @@ pub struct Choice {
     pub rule: Option<Verb>,
     /// Position of the policy taken.
     pub index: Option<usize>,
+    /// Every policy of that rank with the same rule, the one taken first.
+    pub equals: Vec<usize>,
     /// Its rank: the sum of ANY 0, BY_SCOPE 1, BY_ID 2 over both ends.
     pub rank: u8,
     /// Every applicable policy with its rank, in words.
@@ -115,6 +117,7 @@ impl ExchangePolicies {
     /// Picks the policy: the highest rank wins, DENY wins a tie, of several PERMITs the first is taken.
     pub fn choose(&self, origin: &End<'_>, destination: &End<'_>) -> Choice {
         let mut best: Option<(u8, bool, usize)> = None;
+        let mut ranked: Vec<((u8, bool), usize)> = Vec::new();
         let mut applicable = Vec::new();
         for (index, policy) in self.all.iter().enumerate() {
             let (Some(a), Some(b)) = (
@@ -124,24 +127,32 @@ impl ExchangePolicies {
                 continue;
             };
             let key = (a + b, policy.rule == Verb::Deny);
+            ranked.push((key, index));
             applicable.push(format!("{} (rank {})", policy.label, key.0));
             if best.is_none_or(|(rank, deny, _)| key > (rank, deny)) {
                 best = Some((key.0, key.1, index));
             }
         }
-        match best {
-            Some((rank, _, index)) => Choice {
-                rule: Some(self.all[index].rule),
-                index: Some(index),
-                rank,
-                applicable,
-            },
-            None => Choice {
+        let Some((rank, deny, index)) = best else {
+            return Choice {
                 rule: None,
                 index: None,
+                equals: Vec::new(),
                 rank: 0,
                 applicable,
-            },
+            };
+        };
+        let equals = ranked
+            .into_iter()
+            .filter(|(key, _)| *key == (rank, deny))
+            .map(|(_, index)| index)
+            .collect();
+        Choice {
+            rule: Some(self.all[index].rule),
+            index: Some(index),
+            equals,
+            rank,
+            applicable,
         }
     }
 

@@ -56,14 +56,25 @@ pub fn distinct(items: Vec<String>) -> Vec<String> {
 pub enum Matcher {
     /// The same text.
     Equal(Arc<str>),
-    /// A configured pattern for a path or a group scope. The flag says that `..` breaks it.
-    Pattern(Arc<Regex>, bool),
+    /// A configured pattern for a path or a group scope.
+    Pattern(Arc<Regex>, Dots),
     /// Name and path, matched on segment boundaries (CAP-5).
     Covers(Arc<str>),
     /// The group scope: bare or with a group of the profile's grammar (GRP-11).
     Groups,
     /// Everything (a client that may ask for any text).
     Anything,
+}
+
+/// What a pattern does with `..` in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dots {
+    /// Nothing special.
+    Allow,
+    /// Raises an exception.
+    Break,
+    /// Does not match.
+    Refuse,
 }
 
 /// The outcome of comparing a requested scope with a list of matchers.
@@ -91,12 +102,18 @@ impl Matcher {
 
 /// Compares a scope with all matchers.
 pub fn allowed(matchers: &[Matcher], scope: &str) -> Match {
-    if scope.contains("..")
-        && matchers
-            .iter()
-            .any(|m| matches!(m, Matcher::Pattern(_, true)))
-    {
-        return Match::Relative;
+    if scope.contains("..") {
+        let dots = |wanted: Dots| {
+            matchers
+                .iter()
+                .any(|m| matches!(m, Matcher::Pattern(_, d) if *d == wanted))
+        };
+        if dots(Dots::Break) {
+            return Match::Relative;
+        }
+        if dots(Dots::Refuse) {
+            return Match::No;
+        }
     }
     if matchers.iter().any(|matcher| matcher.matches(scope)) {
         Match::Yes
@@ -128,15 +145,19 @@ enum Unknown {
 impl Catalogue {
     /// Compiles the configured matchers.
     pub fn new(matchers: &[MatcherConfig], system: Vec<String>, rules: &Rules) -> Self {
-        let relative_breaks = rules.has(Quirk::Q09);
+        let dots = if rules.has(Quirk::Q09) {
+            Dots::Break
+        } else {
+            Dots::Refuse
+        };
         let configured = matchers
             .iter()
             .map(|m| match m.kind {
                 MatcherKind::Path => {
                     let pattern = path_pattern(&m.prefix, &m.path, rules.has(Quirk::Q08));
-                    Matcher::Pattern(Arc::new(pattern), relative_breaks)
+                    Matcher::Pattern(Arc::new(pattern), dots)
                 }
-                MatcherKind::Regexp => Matcher::Pattern(Arc::new(whole(&m.regexp)), false),
+                MatcherKind::Regexp => Matcher::Pattern(Arc::new(whole(&m.regexp)), Dots::Allow),
             })
             .collect();
         Self {

@@ -18,7 +18,9 @@ scope_policies = [{ rule = "PERMIT" }, { rule = "DENY", scopes = ["compute.creat
 "#;
 
 fn bench(compat: &str, more: &str) -> Bench {
-    Bench::from_toml(&format!("compat = \"{compat}\"\nalgorithm = \"ES256\"\n{more}\n{WORLD}"))
+    Bench::from_toml(&format!(
+        "compat = \"{compat}\"\nalgorithm = \"ES256\"\n{more}\n{WORLD}"
+    ))
 }
 
 /// `200`, or `400 invalid_scope`.

@@ -224,6 +224,18 @@ fn decide(
         (Some(Verb::Deny), _) => return Err(refused("Token exchange not allowed")),
         _ => return Err(refused("No policy found authorizing this exchange")),
     };
+    let verdict_of = |index| policies.check_scopes(index, asked, &origin.end(), rules);
+    // Of several PERMITs with the same rank IAM takes any one; otherwise one that lets the scopes through.
+    let index = if issuer.has(Quirk::Q56) {
+        index
+    } else {
+        choice
+            .equals
+            .iter()
+            .copied()
+            .find(|index| verdict_of(*index).is_ok())
+            .unwrap_or(index)
+    };
     let taken = policies.label(index).unwrap_or_default();
     checks.push(check(
         "exchange.rank",
@@ -231,7 +243,7 @@ fn decide(
         format!("{taken}, rank {}", choice.rank),
         "the highest rank",
     ));
-    match policies.check_scopes(index, asked, &origin.end(), rules) {
+    match verdict_of(index) {
         Ok(()) => checks.push(check(
             "exchange.scope",
             true,

@@ -158,8 +158,32 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         Some(user) => last_filter(issuer, client, user, &asked),
         None => without_reserved(issuer, asked),
     };
-    if issuer.has(Quirk::Q47) {
+    let busy = issuer.has(Quirk::Q20).then(|| issuer.tokens.begin(jti));
+    if busy == Some(false) {
+        return Err(Refusal::internal());
+    }
+    if issuer.has(Quirk::Q47) || busy.is_some() {
         tokio::task::yield_now().await;
+    } else if !client.reuse
+        && issuer.has(Quirk::Q19)
+        && issuer
+            .tokens
+            .revoke_refresh(jti, !issuer.rules.then())
+            .is_none()
+    {
+        // Somebody else was faster with the same rotating token.
+        return Err(if issuer.rules.strict() {
+            Refusal::bad(
+                "invalid_grant",
+                "The refresh token is unknown, expired or revoked.",
+            )
+        } else {
+            Refusal::new(
+                401,
+                "invalid_token",
+                format!("Refresh token for value {text} was not found"),
+            )
+        });
     }
     if client.clear || (!client.reuse && !issuer.rules.then()) {
         issuer.tokens.clear_access_of(jti);
@@ -182,7 +206,11 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         id_token,
         parent: Some(uuid::Uuid::from_u128(jti).to_string()),
     };
-    let made = issue::make(issuer, ticket).await?;
+    let made = issue::make(issuer, ticket).await;
+    if busy.is_some() {
+        issuer.tokens.end(jti);
+    }
+    let made = made?;
     if !client.reuse {
         rotate(request, jti, made.refresh);
     }

@@ -1,6 +1,6 @@
 //! Issued tokens: what stands behind each, by digest or id, in shards so that requests do not wait for each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest;
@@ -94,6 +94,7 @@ pub struct RefreshRecord {
 pub struct Tokens {
     access: Vec<Mutex<HashMap<u128, AccessRecord>>>,
     refresh: Vec<Mutex<HashMap<u128, RefreshRecord>>>,
+    busy: Mutex<HashSet<u128>>,
 }
 
 impl Default for Tokens {
@@ -101,6 +102,7 @@ impl Default for Tokens {
         Self {
             access: (0..SHARDS).map(|_| Mutex::default()).collect(),
             refresh: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            busy: Mutex::default(),
         }
     }
 }
@@ -194,6 +196,22 @@ impl Tokens {
             }
         }
         Some(record)
+    }
+
+    /// Notes that a refresh token is being used; false when it already is.
+    pub fn begin(&self, jti: u128) -> bool {
+        self.busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(jti)
+    }
+
+    /// The use has ended.
+    pub fn end(&self, jti: u128) {
+        self.busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&jti);
     }
 
     /// Marks a refresh token as rotated away, so that it stays usable for the grace period (REQ-9).

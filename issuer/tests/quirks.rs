@@ -1,0 +1,635 @@
+//! One test per quirk (issuer page §2.12): what the issuer shows with the switch on, and with it off.
+#![allow(clippy::unwrap_used, reason = "a test reads its own data")]
+
+mod common;
+
+use carnet_issuer::config::Algorithm;
+use carnet_issuer::keys::SigningKey;
+use carnet_issuer::quirks::{Compat, Quirk};
+use carnet_stage::Body;
+use common::{Answer, Bench, Browser, DEVICE, EXCHANGE, basic, claims, query};
+use http::Request;
+use serde_json::{Value, json};
+use tower_service::Service as _;
+
+const WORLD: &str = r#"
+algorithm = "ES256"
+issuer = "https://iam.example"
+admin_secret = "open"
+groups = [{ name = "wlcg" }]
+users = [
+  { username = "ann", groups = ["wlcg"], email = "ann@example.org" },
+  { username = "root", admin = true },
+  { username = "part" },
+]
+clients = [
+  { client_id = "a", client_secret = "s", grant_types = ["client_credentials", "password", "refresh_token", "authorization_code", "device_code", "token-exchange"], scope = ["openid", "profile", "offline_access", "wlcg.groups", "storage.read:/", "storage.modify:/x/y"], redirect_uris = ["https://app.example/cb"] },
+  { client_id = "b", client_secret = "s", grant_types = ["token-exchange", "refresh_token"], scope = ["openid", "offline_access", "storage.read:/"] },
+  { client_id = "cms", client_secret = "s", scope = ["openid", "storage.read:/cms"] },
+  { client_id = "sys", client_secret = "s", scope = ["storage.create:/cms"] },
+  { client_id = "pub", token_endpoint_auth_method = "none", scope = ["openid"] },
+  { client_id = "rot", client_secret = "s", grant_types = ["password", "refresh_token"], scope = ["openid", "offline_access"], reuse_refresh_token = false },
+]
+system_scopes = [{ scope = "openid" }, { scope = "offline_access" }, { scope = "storage.read:/" }, { scope = "storage.modify:/x/yz" }, { scope = "storage.create:/cms" }]
+scope_matchers = [{ type = "path", prefix = "storage.read", path = "/" }, { type = "path", prefix = "storage.modify", path = "/" }, { type = "path", prefix = "storage.create", path = "/cms" }]
+scope_policies = [{ rule = "PERMIT" }, { level = "account", account = "part", rule = "DENY", scopes = ["profile"] }]
+exchange_policies = [
+  { rule = "PERMIT", scope_policies = [{ rule = "PERMIT", match = "openid" }] },
+  { rule = "PERMIT", origin = { type = "BY_ID", match = "rot" }, scope_policies = [{ rule = "DENY", match = "openid" }] },
+  { rule = "PERMIT", origin = { type = "BY_ID", match = "rot" } },
+]
+"#;
+
+fn bench(quirk: &str, on: bool) -> Bench {
+    let also = if quirk == "Q-41" {
+        "\"Q-50\" = true"
+    } else {
+        ""
+    };
+    Bench::from_toml(&format!(
+        "compat = \"iam-1.12\"\n{WORLD}\n[quirks]\n\"{quirk}\" = {on}\n{also}"
+    ))
+}
+
+fn told(answer: &Answer) -> String {
+    match answer.text("error") {
+        error if error.is_empty() => answer.status.to_string(),
+        error => format!("{} {error}", answer.status),
+    }
+}
+
+async fn own(bench: &Bench, client: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", "client_credentials")];
+    form.extend(more);
+    bench.token(client, "s", &form).await
+}
+
+async fn login(bench: &Bench, client: &str, user: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![
+        ("grant_type", "password"),
+        ("username", user),
+        ("password", "password"),
+    ];
+    form.extend(more);
+    bench.token(client, "s", &form).await
+}
+
+async fn refresh(bench: &Bench, client: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
+    form.extend(more);
+    bench.token(client, "s", &form).await
+}
+
+async fn exchange(bench: &Bench, token: &str, scope: &str) -> Answer {
+    let form = [
+        ("grant_type", EXCHANGE),
+        ("subject_token", token),
+        ("scope", scope),
+    ];
+    bench.token("b", "s", &form).await
+}
+
+async fn post(bench: &Bench, path: &str, client: &str, form: &[(&str, &str)]) -> Answer {
+    bench
+        .call(
+            "POST",
+            path,
+            Some(form),
+            &[("authorization", &basic(client, "s"))],
+        )
+        .await
+}
+
+async fn userinfo(bench: &Bench, token: &str) -> Answer {
+    bench
+        .call(
+            "GET",
+            "/userinfo",
+            None,
+            &[("authorization", &format!("Bearer {token}"))],
+        )
+        .await
+}
+
+async fn authorize(bench: &Bench, browser: &mut Browser, more: &str) -> Answer {
+    browser
+        .get(
+            bench,
+            &format!("/authorize?response_type=code&client_id=a&state=1{more}"),
+        )
+        .await
+}
+
+async fn code(bench: &Bench, more: &str) -> String {
+    let mut browser = Browser::login(bench, "ann", "password").await;
+    authorize(bench, &mut browser, more).await;
+    let answer = browser
+        .post(bench, "/authorize", &[("user_oauth_approval", "true")])
+        .await;
+    query(answer.header("location").unwrap_or_default(), "code").unwrap_or_default()
+}
+
+async fn redeem(bench: &Bench, code: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", "authorization_code"), ("code", code)];
+    form.extend(more);
+    bench.token("a", "s", &form).await
+}
+
+/// A device request, answered by a person or not; what the client's two polls say.
+async fn device(
+    bench: &Bench,
+    user: &str,
+    approval: Option<&str>,
+    more: &[(&str, &str)],
+) -> (Answer, Answer) {
+    let mut form = vec![("client_id", "a")];
+    form.extend(more);
+    let started = post(bench, "/devicecode", "a", &form).await;
+    let code = started.text("user_code");
+    if let Some(approval) = approval {
+        let mut browser = Browser::login(bench, user, "password").await;
+        browser
+            .post(bench, "/device/verify", &[("user_code", &code)])
+            .await;
+        browser
+            .post(
+                bench,
+                "/device/approve",
+                &[("user_code", &code), ("user_oauth_approval", approval)],
+            )
+            .await;
+    }
+    let form = [
+        ("grant_type", DEVICE),
+        ("device_code", &started.text("device_code")),
+    ];
+    let first = bench.token("a", "s", &form).await;
+    (first, bench.token("a", "s", &form).await)
+}
+
+/// A client that signs its assertions, twice the same one.
+async fn assertion_twice(bench: &Bench) -> String {
+    let key = SigningKey::make(Algorithm::Es256, "mine").unwrap();
+    let config = json!({
+        "client_id": "signer", "token_endpoint_auth_method": "private_key_jwt", "scope": ["openid"],
+        "jwks": { "keys": [key.jwk(true)] },
+    });
+    let admin = admin(bench, "POST", "/clients", config).await;
+    assert_eq!(admin.status, 201, "{}", admin.body);
+    let now = bench.started.issuer.now();
+    let payload = json!({"iss": "signer", "sub": "signer", "aud": "https://iam.example/token", "exp": now + 60, "jti": "1"});
+    let assertion = key.sign(payload.to_string().as_bytes()).unwrap();
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("scope", "openid"),
+        ("client_assertion_type", kind),
+        ("client_assertion", assertion.as_str()),
+    ];
+    let first = bench.call("POST", "/token", Some(&form), &[]).await;
+    let second = bench.call("POST", "/token", Some(&form), &[]).await;
+    format!("{} then {}", told(&first), told(&second))
+}
+
+async fn admin(bench: &Bench, method: &str, path: &str, body: Value) -> Answer {
+    let mut router = carnet_issuer::admin_router(&bench.started.issuer).unwrap();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", "Bearer open");
+    let response = router
+        .call(request.body(Body::from(body.to_string())).unwrap())
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = http_body_util::BodyExt::collect(body)
+        .await
+        .unwrap()
+        .to_bytes();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
+
+async fn show(bench: &Bench, quirk: &str) -> String {
+    let answer = match quirk {
+        "Q-01" => {
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_id", "a"),
+                ("client_secret", "s"),
+            ];
+            bench.call("POST", "/token", Some(&form), &[]).await
+        }
+        "Q-02" => return assertion_twice(bench).await,
+        "Q-03" => {
+            bench
+                .call(
+                    "POST",
+                    "/token",
+                    Some(&[("grant_type", "client_credentials"), ("client_id", "pub")]),
+                    &[],
+                )
+                .await
+        }
+        "Q-04" => own(bench, "a", &[("scope", "openid"), ("scope", "profile")]).await,
+        "Q-05" => own(bench, "a", &[("scope", "storage.read:/a+b")]).await,
+        "Q-06" => {
+            return own(bench, "a", &[("scope", "storage.read:/b openid")])
+                .await
+                .claims()["scope"]
+                .to_string();
+        }
+        "Q-07" => own(bench, "cms", &[("scope", "storage.read:/cms/x")]).await,
+        "Q-08" => own(bench, "sys", &[("scope", "storage.create:/cmsfoo")]).await,
+        "Q-09" => own(bench, "a", &[("scope", "storage.read:/a/../b")]).await,
+        "Q-10" => return own(bench, "a", &[]).await.json()["expires_in"].to_string(),
+        "Q-11" => {
+            return claims(
+                &login(bench, "a", "ann", &[("scope", "openid")])
+                    .await
+                    .text("id_token"),
+            )["kid"]
+                .to_string();
+        }
+        "Q-12" => own(bench, "a", &[("resource", "roots://se1.example")]).await,
+        "Q-13" => {
+            let more = [
+                ("scope", "openid offline_access"),
+                ("audience", "https://a.example"),
+            ];
+            let token = login(bench, "a", "ann", &more).await.text("refresh_token");
+            refresh(bench, "a", &token, &[("audience", "https://b.example")]).await
+        }
+        "Q-14" => return own(bench, "cms", &[]).await.claims()["scope"].to_string(),
+        "Q-15" => {
+            let code = code(bench, "&scope=openid").await;
+            let token = redeem(bench, &code, &[]).await.text("access_token");
+            redeem(bench, &code, &[]).await;
+            userinfo(bench, &token).await
+        }
+        "Q-16" => {
+            let code = code(bench, "&scope=openid").await;
+            bench.advance(301);
+            redeem(bench, &code, &[]).await
+        }
+        "Q-17" => {
+            let code = code(
+                bench,
+                "&scope=openid&code_challenge=x&code_challenge_method=S256",
+            )
+            .await;
+            redeem(bench, &code, &[("code_verifier", "y")]).await
+        }
+        "Q-18" => {
+            return admin(bench, "POST", "/clients", json!({"client_id": "new"}))
+                .await
+                .json()["reuse_refresh_token"]
+                .to_string();
+        }
+        "Q-19" => {
+            let token = login(bench, "rot", "ann", &[("scope", "openid offline_access")])
+                .await
+                .text("refresh_token");
+            refresh(bench, "rot", &token, &[]).await;
+            refresh(bench, "rot", &token, &[]).await
+        }
+        "Q-20" | "Q-47" => {
+            let client = if quirk == "Q-20" { "a" } else { "rot" };
+            let token = login(bench, client, "ann", &[("scope", "openid offline_access")])
+                .await
+                .text("refresh_token");
+            let (one, two) = tokio::join!(
+                refresh(bench, client, &token, &[]),
+                refresh(bench, client, &token, &[])
+            );
+            let mut both = [told(&one), told(&two)];
+            both.sort();
+            return both.join(" and ");
+        }
+        "Q-21" => refresh(bench, "a", "x", &[]).await,
+        "Q-23" | "Q-24" => {
+            let token = login(bench, "a", "ann", &[("scope", "openid")])
+                .await
+                .text("access_token");
+            exchange(bench, &token, "storage.read:/").await
+        }
+        "Q-25" => {
+            let token = login(
+                bench,
+                "a",
+                "ann",
+                &[("scope", "openid"), ("audience", "https://x.example")],
+            )
+            .await
+            .text("access_token");
+            exchange(bench, &token, "openid").await
+        }
+        "Q-26" => {
+            let subject = login(bench, "a", "ann", &[("scope", "openid")]).await;
+            bench.advance(1000);
+            let answer = exchange(bench, &subject.text("access_token"), "openid").await;
+            let longer = answer.claims()["exp"].as_i64() > subject.claims()["exp"].as_i64();
+            return format!("longer: {longer}");
+        }
+        "Q-27" => {
+            let token = login(bench, "a", "ann", &[("scope", "openid")])
+                .await
+                .text("access_token");
+            return exchange(bench, &token, "openid")
+                .await
+                .text("issued_token_type");
+        }
+        "Q-28" => {
+            bench
+                .call(
+                    "POST",
+                    "/devicecode",
+                    Some(&[("client_id", "a"), ("scope", "openid")]),
+                    &[],
+                )
+                .await
+        }
+        "Q-29" => {
+            return post(bench, "/devicecode", "a", &[("client_id", "a")])
+                .await
+                .json()["interval"]
+                .to_string();
+        }
+        "Q-30" => {
+            return post(bench, "/devicecode", "a", &[("client_id", "a")])
+                .await
+                .text("verification_uri");
+        }
+        "Q-31" => {
+            device(bench, "ann", Some("false"), &[("scope", "openid")])
+                .await
+                .0
+        }
+        "Q-32" => device(bench, "ann", None, &[("scope", "openid")]).await.1,
+        "Q-33" => {
+            bench
+                .token("a", "wrong", &[("grant_type", "client_credentials")])
+                .await
+        }
+        "Q-34" => bench.token("a", "s", &[("scope", "openid")]).await,
+        "Q-35" | "Q-37" => {
+            let more = [
+                ("scope", "openid storage.read:/ profile"),
+                ("audience", "x y"),
+            ];
+            let token = login(bench, "a", "ann", &more).await.text("access_token");
+            let answer = post(bench, "/introspect", "b", &[("token", &token)])
+                .await
+                .json();
+            return answer[if quirk == "Q-35" { "scope" } else { "aud" }].to_string();
+        }
+        "Q-36" => {
+            return bench
+                .call("GET", "/.well-known/openid-configuration", None, &[])
+                .await
+                .text("issuer");
+        }
+        "Q-38" => {
+            let token = login(bench, "a", "ann", &[("scope", "openid")])
+                .await
+                .text("access_token");
+            post(bench, "/revoke", "b", &[("token", &token)]).await
+        }
+        "Q-39" => admin(bench, "POST", "/keys", json!({"now": true})).await,
+        "Q-40" => {
+            let document = bench
+                .call("GET", "/.well-known/openid-configuration", None, &[])
+                .await
+                .json();
+            return format!(
+                "none: {}",
+                document["id_token_signing_alg_values_supported"]
+                    .to_string()
+                    .contains("none")
+            );
+        }
+        "Q-41" | "Q-50" => {
+            let token = own(bench, "a", &[("scope", "openid")])
+                .await
+                .text("access_token");
+            post(bench, "/introspect", "a", &[("token", &token)]).await
+        }
+        "Q-42" => {
+            let token = login(bench, "a", "ann", &[("scope", "openid offline_access")])
+                .await
+                .text("refresh_token");
+            let answer = refresh(bench, "a", &token, &[("scope", "offline_access")]).await;
+            return format!("id token: {}", answer.json()["id_token"].is_string());
+        }
+        "Q-43" => {
+            let mut browser = Browser::login(bench, "ann", "password").await;
+            authorize(bench, &mut browser, "&scope=openid&resource=foo").await
+        }
+        "Q-44" => {
+            let more = [("scope", "openid"), ("audience", "https://se1.example")];
+            return device(bench, "ann", Some("true"), &more).await.0.claims()["aud"].to_string();
+        }
+        "Q-45" => {
+            let mut browser = Browser::login(bench, "ann", "password").await;
+            authorize(bench, &mut browser, "&scope=openid").await;
+            browser
+                .post(
+                    bench,
+                    "/authorize",
+                    &[
+                        ("user_oauth_approval", "true"),
+                        ("remember", "until-revoked"),
+                    ],
+                )
+                .await;
+            let answer = authorize(bench, &mut browser, "&scope=openid&prompt=none").await;
+            return query(answer.header("location").unwrap(), "error")
+                .unwrap_or_else(|| "code".into());
+        }
+        "Q-46" => {
+            let mut browser = Browser::login(bench, "ann", "password").await;
+            authorize(
+                bench,
+                &mut browser,
+                "&scope=openid&code_challenge=x&code_challenge_method=magic",
+            )
+            .await
+        }
+        "Q-48" => {
+            bench
+                .token("b", "s", &[("grant_type", EXCHANGE), ("scope", "openid")])
+                .await
+        }
+        "Q-49" => {
+            own(
+                bench,
+                "a",
+                &[("scope", "openid"), ("audience", &"x".repeat(2049))],
+            )
+            .await
+        }
+        "Q-51" => {
+            let form = [("client_id", "a"), ("client_secret", "s"), ("token", "x")];
+            bench.call("POST", "/revoke", Some(&form), &[]).await
+        }
+        "Q-52" => own(bench, "a", &[("scope", "storage.modify:/other")]).await,
+        "Q-53" => return own(bench, "a", &[("audience", " ")]).await.claims()["aud"].to_string(),
+        "Q-54" => {
+            let mut browser = Browser::login(bench, "ann", "password").await;
+            authorize(bench, &mut browser, "&scope=openid").await;
+            let answer = authorize(bench, &mut browser, "&scope=nope").await;
+            let fragment = answer.header("location").unwrap().contains('#');
+            return format!("fragment: {fragment}");
+        }
+        "Q-55" => return format!("code: {}", !code(bench, "").await.is_empty()),
+        "Q-56" => {
+            let token = login(bench, "rot", "ann", &[("scope", "openid")])
+                .await
+                .text("access_token");
+            exchange(bench, &token, "openid").await
+        }
+        "Q-57" => {
+            let answer = device(bench, "part", Some("true"), &[("scope", "profile")])
+                .await
+                .0;
+            return format!(
+                "scopes: {}",
+                answer.text("scope").split_whitespace().count()
+            );
+        }
+        "Q-58" => {
+            let token = login(bench, "a", "ann", &[("scope", "openid profile")])
+                .await
+                .text("access_token");
+            return format!(
+                "email: {}",
+                userinfo(bench, &token).await.json()["email"].is_string()
+            );
+        }
+        other => unreachable!("{other}"),
+    };
+    told(&answer)
+}
+
+const SHOWN: [(&str, &str, &str); 57] = [
+    ("Q-01", "200", "401 invalid_client"),
+    ("Q-02", "200 then 200", "200 then 401 invalid_client"),
+    ("Q-03", "200", "400 unauthorized_client"),
+    ("Q-04", "200", "400 invalid_request"),
+    ("Q-05", "400 invalid_scope", "200"),
+    (
+        "Q-06",
+        "\"openid storage.read:/b\"",
+        "\"storage.read:/b openid\"",
+    ),
+    ("Q-07", "400 invalid_scope", "200"),
+    ("Q-08", "200", "400 invalid_scope"),
+    ("Q-09", "500 server_error", "400 invalid_scope"),
+    ("Q-10", "3599", "3600"),
+    ("Q-11", "\"rsa1\"", "null"),
+    ("Q-12", "400 invalid_target", "200"),
+    ("Q-13", "200", "400 invalid_target"),
+    (
+        "Q-14",
+        "\"storage.read:/cms openid\"",
+        "\"storage.read:/cms\"",
+    ),
+    ("Q-15", "200", "401 invalid_token"),
+    ("Q-16", "200", "400 invalid_grant"),
+    ("Q-17", "400 invalid_request", "400 invalid_grant"),
+    ("Q-18", "false", "true"),
+    ("Q-19", "401 invalid_token", "200"),
+    ("Q-20", "200 and 500 server_error", "200 and 200"),
+    ("Q-21", "401 invalid_token", "400 invalid_grant"),
+    ("Q-23", "200", "400 invalid_scope"),
+    ("Q-24", "200", "400 invalid_scope"),
+    ("Q-25", "200", "400 invalid_request"),
+    ("Q-26", "longer: true", "longer: false"),
+    (
+        "Q-27",
+        "urn:ietf:params:oauth:token-type:jwt",
+        "urn:ietf:params:oauth:token-type:access_token",
+    ),
+    ("Q-28", "200", "401 invalid_client"),
+    ("Q-29", "null", "5"),
+    (
+        "Q-30",
+        "https://iam.exampledevice",
+        "https://iam.example/device",
+    ),
+    ("Q-31", "400 authorization_pending", "400 access_denied"),
+    ("Q-32", "400 authorization_pending", "400 slow_down"),
+    ("Q-33", "401 unauthorized", "401 invalid_client"),
+    ("Q-34", "500 server_error", "400 invalid_request"),
+    (
+        "Q-35",
+        "\"openid storage.read:/\"",
+        "\"openid profile storage.read:/\"",
+    ),
+    ("Q-36", "https://iam.example/", "https://iam.example"),
+    ("Q-37", "\"x y\"", "[\"x\",\"y\"]"),
+    ("Q-38", "403", "200"),
+    ("Q-39", "409 conflict", "201"),
+    ("Q-40", "none: true", "none: false"),
+    ("Q-41", "405", "500 server_error"),
+    ("Q-42", "id token: true", "id token: false"),
+    ("Q-43", "500", "303"),
+    (
+        "Q-44",
+        "\"https://wlcg.cern.ch/jwt/v1/any\"",
+        "\"https://se1.example\"",
+    ),
+    ("Q-45", "login_required", "code"),
+    ("Q-46", "200", "303"),
+    ("Q-47", "200 and 200", "200 and 401 invalid_token"),
+    ("Q-48", "500 server_error", "400 invalid_request"),
+    ("Q-49", "500 server_error", "200"),
+    ("Q-50", "405", "200"),
+    ("Q-51", "302", "200"),
+    ("Q-52", "200", "400 invalid_scope"),
+    ("Q-53", "null", "\"https://wlcg.cern.ch/jwt/v1/any\""),
+    ("Q-54", "fragment: true", "fragment: false"),
+    ("Q-55", "code: false", "code: true"),
+    ("Q-56", "400 invalid_scope", "200"),
+    ("Q-57", "scopes: 5", "scopes: 0"),
+    ("Q-58", "email: true", "email: false"),
+];
+
+#[tokio::test]
+async fn every_quirk_shows_when_on_and_not_when_off() {
+    let listed: Vec<&str> = SHOWN.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(
+        listed,
+        Quirk::ALL
+            .iter()
+            .map(|quirk| quirk.id())
+            .collect::<Vec<_>>(),
+        "one line each"
+    );
+    let mut wrong = Vec::new();
+    for (id, on, off) in SHOWN {
+        for (switch, want) in [(true, on), (false, off)] {
+            let have = show(&bench(id, switch), id).await;
+            if have != want {
+                wrong.push(format!(
+                    "{id} {}: want {want}, have {have}",
+                    if switch { "on" } else { "off" }
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn strict_has_only_what_the_seed_flows_need() {
+    let on: Vec<&str> = Quirk::ALL
+        .iter()
+        .filter(|q| q.default_at(Compat::Strict))
+        .map(|q| q.id())
+        .collect();
+    assert_eq!(on, ["Q-13", "Q-24", "Q-25", "Q-26"]);
+}
