@@ -336,3 +336,135 @@ async fn a_short_body_is_never_a_file() {
     );
     assert_eq!(digest(&test, TARGET).await.0, 404);
 }
+
+/// What three servers answered to the same COPYs (storage page §2.2, §9.4): status, then the last line of an
+/// accepted one, then what a HEAD of the target finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_dialect_copies_as_its_server_does() {
+    const REFUSED: u16 = 0;
+    for (dialect, cases) in [
+        (
+            "xrootd-5.5",
+            [
+                ("good", 201, "success: Created", 200),
+                ("no token", 401, "", 404),
+                ("read only", 401, "", 404),
+                ("create over", 401, "", 200),
+                ("overwrite F", 412, "", 200),
+                ("gridsite", 400, "", 404),
+                ("neither", 400, "", 404),
+                ("missing parent", 400, "", 404),
+                (
+                    "no transfer header",
+                    201,
+                    "failure: Remote side failed with status code 403",
+                    200,
+                ),
+                (
+                    "source missing",
+                    201,
+                    "failure: Remote side failed with status code 404",
+                    200,
+                ),
+                ("push missing", 400, "", REFUSED),
+            ],
+        ),
+        (
+            "xrootd-6",
+            [
+                ("good", 202, "success: Created", 200),
+                ("no token", 403, "", 404),
+                ("read only", 403, "", 404),
+                ("create over", 500, "", 200),
+                ("overwrite F", 409, "", 200),
+                ("gridsite", 400, "", 404),
+                ("neither", 400, "", 404),
+                ("missing parent", 202, "success: Created", 200),
+                ("no transfer header", 403, "", 404),
+                ("source missing", 404, "", 404),
+                ("push missing", 404, "", REFUSED),
+            ],
+        ),
+        (
+            "storm",
+            [
+                ("good", 202, "success: Created", 200),
+                ("no token", 401, "", 404),
+                ("read only", 403, "", 404),
+                ("create over", 403, "", 200),
+                ("overwrite F", 412, "", 200),
+                ("gridsite", 400, "", 404),
+                ("neither", 500, "", 404),
+                ("missing parent", 409, "", 404),
+                (
+                    "no transfer header",
+                    202,
+                    "failure: Error fetching https://se1.example/example/file: 401",
+                    200,
+                ),
+                (
+                    "source missing",
+                    202,
+                    "failure: Error fetching https://se1.example/none: 404",
+                    200,
+                ),
+                ("push missing", 404, "", REFUSED),
+            ],
+        ),
+    ] {
+        let place = format!(
+            "dialect = \"{dialect}\"\ndirectories = [\"/d\"]\nfiles = {{ \"/d/there\" = \"1\" }}"
+        );
+        let source =
+            format!("dialect = \"{dialect}\"\nfiles = {{ \"/example/file\" = \"20 KiB\" }}");
+        let test = world(&source, &place).await;
+        let bearer = format!("Bearer {}", test.token("storage.read:/"));
+        for (what, status, line, left) in cases {
+            let (scope, target, from) = match what {
+                "no token" => ("", "/d/a", SOURCE),
+                "read only" => ("storage.read:/", "/d/a", SOURCE),
+                "create over" => ("storage.create:/", "/d/there", SOURCE),
+                "overwrite F" => ("storage.modify:/", "/d/there", SOURCE),
+                "missing parent" => ("storage.modify:/", "/n/p/f", SOURCE),
+                "source missing" => ("storage.modify:/", "/d/c", "https://se1.example/none"),
+                "good" => ("storage.modify:/", "/d/good", SOURCE),
+                "no transfer header" => ("storage.modify:/", "/d/b", SOURCE),
+                "push missing" => ("storage.read:/", "/d/none", SOURCE),
+                _ => ("storage.modify:/", "/d/a", SOURCE),
+            };
+            let mut headers = match what {
+                "neither" => Vec::new(),
+                "push missing" => vec![("destination", "https://se1.example/pushed")],
+                _ => vec![("source", from)],
+            };
+            match what {
+                "no transfer header" => {}
+                _ => headers.push(("transferheaderauthorization", &*bearer)),
+            }
+            match what {
+                "overwrite F" => headers.push(("overwrite", "F")),
+                "gridsite" => headers.push(("credential", "gridsite")),
+                _ => {}
+            }
+            let token = if scope.is_empty() {
+                String::new()
+            } else {
+                test.token(scope)
+            };
+            let url = format!("https://se2.example{target}");
+            let answer = test.ask("COPY", &url, &token, &headers, "").await;
+            let text = answer.text();
+            assert_eq!(answer.status, status, "{dialect}, {what}: {text}");
+            if !line.is_empty() {
+                assert!(
+                    text.lines().last().unwrap().starts_with(line),
+                    "{dialect}, {what}: {text}"
+                );
+                assert!(!text.ends_with('\n'), "{dialect}, {what}: {text}");
+            }
+            if left != REFUSED {
+                assert_eq!(digest(&test, &url).await.0, left, "{dialect}, {what}");
+            }
+        }
+    }
+}

@@ -109,6 +109,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         both: Some(400),
         neither: 400,
         relative: 400,
+        no_parent: 409,
+        push_missing: 404,
         onto_directory: 405,
         compares: true,
         user_agent: "dCache/10.2",

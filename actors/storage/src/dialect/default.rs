@@ -112,6 +112,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         both: Some(400),
         neither: 400,
         relative: 400,
+        no_parent: 409,
+        push_missing: 404,
         onto_directory: 405,
         compares: true,
         user_agent: concat!("carnet-storage/", env!("CARGO_PKG_VERSION")),

@@ -285,6 +285,10 @@ pub struct Tpc {
     pub neither: u16,
     /// A `Source` that is no absolute URL.
     pub relative: u16,
+    /// A pull whose parent collection is not there and is not made.
+    pub no_parent: u16,
+    /// A push of what is not there.
+    pub push_missing: u16,
     /// A pull onto a collection.
     pub onto_directory: u16,
     /// Digests of the source are compared.

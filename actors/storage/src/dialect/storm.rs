@@ -108,6 +108,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         both: Some(400),
         neither: 500,
         relative: 500,
+        no_parent: 409,
+        push_missing: 404,
         onto_directory: 412,
         compares: false,
         user_agent: "Apache-HttpClient/5.4.3 (Java/17.0.15)",

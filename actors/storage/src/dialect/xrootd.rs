@@ -78,6 +78,8 @@ const TPC: Tpc = Tpc {
     both: None,
     neither: 400,
     relative: 400,
+    no_parent: 409,
+    push_missing: 404,
     onto_directory: 409,
     compares: true,
     user_agent: "xrootd-tpc/v6.2.1",
@@ -134,6 +136,8 @@ pub(super) const V5_5: Dialect = Dialect {
         prehead: Prehead::Ignored,
         overwrite_false: 412,
         user_agent: "xrootd-tpc/v5.5.3",
+        no_parent: 400,
+        push_missing: 400,
         mkpath: false,
         ..TPC
     },

@@ -67,6 +67,9 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
     let parents = element.mkpath(tpc.mkpath);
     match area.can_put(&call.path, parents).and_then(|_| area.fits(0)) {
         Ok(()) => {}
+        Err(AreaError::Tree(TreeError::NoParent)) => {
+            return answer::text(tpc.no_parent, "parent collection does not exist");
+        }
         Err(AreaError::Tree(TreeError::IsDirectory)) => {
             return answer::text(tpc.onto_directory, "is a collection");
         }
@@ -106,6 +109,14 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
                 );
             }
         }
+    }
+    if tpc.prehead == Prehead::Ignored {
+        let found = pull.head(&[]).await;
+        size = found
+            .ok()
+            .filter(|found| found.status().is_success())
+            .as_ref()
+            .and_then(length);
     }
     pull.tell();
     let progress = pull.progress.clone();
@@ -212,16 +223,12 @@ impl Pull {
         arrival: &mut Arrival,
         mut size: Option<u64>,
     ) -> Result<Vec<Checksum>, String> {
-        if matches!(
-            self.element.dialect.tpc.prehead,
-            Prehead::Inside | Prehead::Ignored
-        ) {
+        if self.element.dialect.tpc.prehead == Prehead::Inside {
             let found = self.head(&[]).await?;
-            if found.status().is_success() {
-                size = length(&found);
-            } else if self.element.dialect.tpc.prehead == Prehead::Inside {
+            if !found.status().is_success() {
                 return Err(self.rejected(&Method::HEAD, found.status()));
             }
+            size = length(&found);
         }
         if let Some(size) = size {
             self.area

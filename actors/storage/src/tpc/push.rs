@@ -51,7 +51,12 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
         None if area.is_arriving(&call.path) => {
             return answer::text(409, "the file is being written");
         }
-        None => return answer::text(404, "no such file or directory"),
+        None => {
+            return answer::text(
+                element.dialect.tpc.push_missing,
+                "no such file or directory",
+            );
+        }
     };
     if element.is_here(&destination) && destination.path() == call.path.href() {
         return answer::text(403, "source and destination are the same file");
