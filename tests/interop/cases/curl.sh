@@ -1,7 +1,7 @@
 # curl: every method and condition of the storage element, third-party copies, and every way to be refused.
 . "$INTEROP/lib.sh"
 need curl python3
-serve
+serve --set 'actors.se1.storage.files={"/wlcg/hello.txt"={text="Hello from se1.\n"},"/wlcg/huge"="1 TiB"}'
 
 TOKEN=$(token --scope storage.read:/ --scope storage.modify:/)
 READ=$(token --scope storage.read:/)
@@ -115,6 +115,13 @@ body '^failure: .*401'
 expect_status 401 "pull without a token" -X COPY -H "Source: $S/large" -H "TransferHeaderAuthorization: Bearer $TOKEN" "$D/none"
 expect_status 403 "pull with a token that only reads" --oauth2-bearer "$READ" -X COPY -H "Source: $S/large" \
     -H "TransferHeaderAuthorization: Bearer $TOKEN" "$D/none"
+
+# The client of a copy leaves: the copy ends and nothing is visible of it.
+timeout 2 curl -sSN "${ME[@]}" -X COPY -H "Source: $S/huge" -H "TransferHeaderAuthorization: Bearer $TOKEN" "$D/cancelled" >markers || true
+equal "a marker came first" "Perf Marker" "$(head -n 1 markers)"
+ok "the journal tells it" bash -c \
+    'for ((left = 100; left > 0; left--)); do grep -Fq "went away: the copy is cancelled" "$CARNET_DIR/journal.jsonl" && exit; sleep 0.1; done; exit 1'
+expect_status 404 "nothing is left when the client leaves" "${ME[@]}" "$D/cancelled"
 expect_status 400 "COPY to nowhere" "${ME[@]}" -X COPY "$D/pulled"
 
 # --- refusals
