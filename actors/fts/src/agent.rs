@@ -6,7 +6,7 @@ use crate::remote::Trouble;
 use crate::service::Service;
 use crate::surl::Surl;
 use crate::tokens::Secret;
-use crate::transfer::{Arrived, Orders, Sides, copy};
+use crate::transfer::{Arrived, Orders, Sides, copy, told_checksums};
 use crate::verify::{
     digest_value, exists, no_checksum, sizes, source_against_destination, user_against_destination,
     user_against_source,
@@ -102,6 +102,7 @@ pub(crate) async fn carry(
     )
     .await?;
     sizes(size.unwrap_or_default(), arrived.unwrap_or_default())?;
+    let mut at_destination = None;
     if orders.verify.target() {
         let token = destination_token(service, orders).await?;
         let value = checksum(
@@ -119,11 +120,17 @@ pub(crate) async fn carry(
         if let Some(at_source) = &at_source {
             source_against_destination(algorithm, at_source, &value)?;
         }
+        at_destination = Some(value);
     }
-    Ok(Arrived {
-        size: arrived.unwrap_or_default(),
-        seconds,
-    })
+    let size = arrived.unwrap_or_default();
+    told_checksums(
+        service,
+        size,
+        algorithm,
+        at_source.as_deref(),
+        at_destination.as_deref(),
+    );
+    Ok(Arrived { size, seconds })
 }
 
 async fn source_token(service: &Service, orders: &Orders) -> Result<Secret, Failure> {

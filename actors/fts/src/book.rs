@@ -217,6 +217,7 @@ impl Book {
             finished: None,
             expires,
             files: Vec::with_capacity(rows.len()),
+            open: rows.len(),
             cause,
         };
         let how_many = rows.len();
@@ -410,7 +411,11 @@ impl Book {
             return false;
         }
         file.state = to;
-        let cause = self.jobs.get(&file.job).and_then(|job| job.cause);
+        let job = self.jobs.get_mut(&file.job);
+        let cause = job.as_ref().and_then(|job| job.cause);
+        if let Some(job) = job.filter(|_| to.is_terminal()) {
+            job.open = job.open.saturating_sub(1);
+        }
         self.change(
             cause,
             "fts.file",

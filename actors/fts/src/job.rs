@@ -59,6 +59,8 @@ pub struct Job {
     pub expires: Option<Timestamp>,
     /// Its files.
     pub files: Vec<FileId>,
+    /// How many of its files have not ended.
+    pub open: usize,
     /// The record that it follows from.
     pub cause: Option<Seq>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use carnet_stage::{Actor, Event, FaultEvent, Seq, StateChange, current_cause, with_cause};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::auth::Door;
 use crate::book::{Book, Change, Started};
@@ -44,6 +44,7 @@ pub struct Service {
     remote: Remote,
     wake: Notify,
     token_moved: Notify,
+    issuer_calls: Semaphore,
     agents: Mutex<HashMap<FileId, watch::Sender<bool>>>,
 }
 
@@ -58,6 +59,7 @@ impl Service {
             remote: Remote::new(actor.clone(), config.tokens == TokenModel::Today),
             wake: Notify::new(),
             token_moved: Notify::new(),
+            issuer_calls: Semaphore::new(EXCHANGE_WORKERS),
             agents: Mutex::default(),
             actor,
             config,
@@ -220,7 +222,11 @@ impl Service {
             TokenModel::Seed => (seed_exchange(&row), Needs::AccessToken),
             TokenModel::Today => (real_exchange(&row), Needs::RefreshToken),
         };
-        let answer = self.issuers.post(&row.issuer, form).await;
+        let answer = {
+            // Several submissions share the workers. The semaphore is never closed.
+            let _worker = self.issuer_calls.acquire().await;
+            self.issuers.post(&row.issuer, form).await
+        };
         let client_id = self
             .issuers
             .config(&row.issuer)

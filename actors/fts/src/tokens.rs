@@ -1,5 +1,6 @@
 //! The token store: one row per storage token, its exchange and refresh as decisions on values (FTS page §3).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_lc_rs::digest;
@@ -135,6 +136,9 @@ pub const REFRESH_MARGIN: i64 = 300;
 #[derive(Debug, Default)]
 pub struct TokenBook {
     rows: IndexMap<TokenId, TokenRow>,
+    /// Exchanges to be made, by the moment from which on they may be and the order in which they were asked for.
+    due: BTreeMap<(i64, u64), TokenId>,
+    asked: u64,
 }
 
 impl TokenBook {
@@ -147,6 +151,9 @@ impl TokenBook {
     pub fn insert(&mut self, row: TokenRow) -> bool {
         if self.rows.contains_key(&row.id) {
             return false;
+        }
+        if row.state == TokenState::Waiting {
+            self.ask(&row.id, i64::MIN);
         }
         self.rows.insert(row.id.clone(), row);
         true
@@ -166,8 +173,9 @@ impl TokenBook {
         };
         if dead {
             row.access = subject;
-            (row.state, row.attempts, row.retry_at, row.message) =
-                (TokenState::Waiting, 0, None, None);
+            row.state = TokenState::Waiting;
+            (row.attempts, row.retry_at, row.message) = (0, None, None);
+            self.ask(id, i64::MIN);
         }
         dead
     }
@@ -187,34 +195,34 @@ impl TokenBook {
         })
     }
 
-    /// Rows whose exchange may be tried now; they are marked as under way.
-    pub fn take_exchanges(&mut self, now: i64, limit: usize) -> Vec<TokenRow> {
-        let due = self.rows.values_mut().filter(|row| match row.state {
-            TokenState::Waiting => true,
-            TokenState::Failed => {
-                row.attempts < EXCHANGE_ATTEMPTS && row.retry_at.is_some_and(|at| at <= now)
-            }
-            _ => false,
-        });
-        due.take(limit)
-            .map(|row| {
-                let before = row.clone();
-                row.state = TokenState::Exchanging;
-                before
-            })
-            .collect()
+    /// An exchange is to be made, from `from` on.
+    fn ask(&mut self, id: &str, from: i64) {
+        self.asked += 1;
+        self.due.insert((from, self.asked), id.to_owned());
     }
 
-    /// The next moment at which a failed exchange may be tried again.
+    /// Rows whose exchange may be tried now; they are marked as under way.
+    pub fn take_exchanges(&mut self, now: i64, limit: usize) -> Vec<TokenRow> {
+        let mut taken = Vec::new();
+        while taken.len() < limit
+            && let Some(first) = self.due.first_entry().filter(|first| first.key().0 <= now)
+        {
+            let id = first.remove();
+            let Some(row) = self.rows.get_mut(&id) else {
+                continue;
+            };
+            // A row may have been asked for again in the meantime: it is taken once.
+            if matches!(row.state, TokenState::Waiting | TokenState::Failed) {
+                taken.push(row.clone());
+                row.state = TokenState::Exchanging;
+            }
+        }
+        taken
+    }
+
+    /// The next moment at which an exchange may be tried.
     pub fn next_exchange(&self) -> Option<i64> {
-        let failed = self
-            .rows
-            .values()
-            .filter(|row| row.state == TokenState::Failed);
-        failed
-            .filter(|row| row.attempts < EXCHANGE_ATTEMPTS)
-            .filter_map(|row| row.retry_at)
-            .min()
+        self.due.first_key_value().map(|((from, _), _)| *from)
     }
 
     /// The exchange succeeded.
@@ -235,21 +243,27 @@ impl TokenBook {
 
     /// The exchange failed: the next attempt waits, if there is to be one without being asked.
     pub fn exchange_failed(&mut self, id: &str, message: &str, now: i64, again: bool) {
-        if let Some(row) = self.rows.get_mut(id) {
-            let pause = PAUSES.get(row.attempts as usize).copied().filter(|_| again);
-            row.attempts += 1;
-            row.retry_at = pause.map(|minutes| now.saturating_add(minutes * 60));
-            row.state = TokenState::Failed;
-            row.message = Some(message.to_owned());
+        let Some(row) = self.rows.get_mut(id) else {
+            return;
+        };
+        let pause = PAUSES.get(row.attempts as usize).copied().filter(|_| again);
+        row.attempts += 1;
+        row.retry_at = pause.map(|minutes| now.saturating_add(minutes * 60));
+        row.state = TokenState::Failed;
+        row.message = Some(message.to_owned());
+        if let Some(from) = row.retry_at {
+            self.ask(id, from);
         }
     }
 
     /// Nobody answered: the exchange waits without counting.
     pub fn exchange_unanswered(&mut self, id: &str, again_at: i64) {
-        if let Some(row) = self.rows.get_mut(id) {
-            row.retry_at = Some(again_at);
-            row.state = TokenState::Failed;
-        }
+        let Some(row) = self.rows.get_mut(id) else {
+            return;
+        };
+        row.retry_at = Some(again_at);
+        row.state = TokenState::Failed;
+        self.ask(id, again_at);
     }
 
     /// A refresh begins, if nobody else refreshes this row. Gives the row.
@@ -292,6 +306,8 @@ impl TokenBook {
     /// Removes rows that no file uses any more.
     pub fn retain(&mut self, used: impl Fn(&str) -> bool) {
         self.rows.retain(|id, _| used(id));
+        let rows = &self.rows;
+        self.due.retain(|_, id| rows.contains_key(id));
     }
 }
 

@@ -199,12 +199,31 @@ async fn carry_as_in_the_flows(
         at_destination.as_deref(),
     )?;
     let size = destination.size.or(source.size).unwrap_or_default();
-    if let Some(value) = at_destination.as_deref().or(at_source.as_deref()) {
-        service
-            .actor()
-            .note(format!("both sides agree: {size} bytes, {algorithm} {value}"));
-    }
+    told_checksums(
+        service,
+        size,
+        algorithm,
+        at_source.as_deref(),
+        at_destination.as_deref(),
+    );
     Ok(Arrived { size, seconds })
+}
+
+/// Tells the reader what was compared.
+pub(crate) fn told_checksums(
+    service: &Service,
+    size: u64,
+    algorithm: &str,
+    source: Option<&str>,
+    destination: Option<&str>,
+) {
+    let text = match (source, destination) {
+        (Some(_), Some(value)) => format!("both sides agree: {size} bytes, {algorithm} {value}"),
+        (Some(value), None) => format!("the source says: {size} bytes, {algorithm} {value}"),
+        (None, Some(value)) => format!("the destination says: {size} bytes, {algorithm} {value}"),
+        (None, None) => return,
+    };
+    service.actor().note(text);
 }
 
 /// Compares what is known of both sides and of the user's wish.

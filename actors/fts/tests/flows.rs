@@ -590,3 +590,24 @@ async fn operators_choose_who_moves_the_bytes() {
     assert!(world.reasons(&job, &token).await[0].contains("STREAMED DISABLED"));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn sixty_submit_tokens_are_sixty_exchanges() {
+    let world = World::start(Config::default()).await;
+    let mut jobs = Vec::new();
+    for _ in 0..60 {
+        let token = world.token(&json!({}));
+        let job = world.submit(&token, &one_file()).await;
+        jobs.push(job);
+    }
+    for job in &jobs {
+        assert_eq!(world.end(job).await, "FINISHED");
+    }
+    let exchanges = world
+        .got()
+        .iter()
+        .filter(|got| got.body.contains("subject_token"))
+        .count();
+    assert_eq!(exchanges, 60);
+    world.stop().await;
+}

@@ -184,7 +184,8 @@ impl Book {
         let Some(job) = self.jobs.get(job_id) else {
             return;
         };
-        if job.state.is_terminal() {
+        let goes_on = job.open > 0 && matches!(job.kind, JobKind::Normal | JobKind::Reuse);
+        if job.state.is_terminal() || goes_on {
             return;
         }
         let Some(to) = outcome(
