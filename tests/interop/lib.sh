@@ -142,7 +142,7 @@ says() {
     fi
 }
 
-# expect_status STATUS WHAT CURL-ARGUMENT…: what curl is answered; headers go to ./head, the body to ./body.
+# expect_status STATUS WHAT CURL-ARGUMENT…: what curl is answered (the status may be a pattern); headers go to ./head, the body to ./body.
 expect_status() {
     local status=$1 what=$2 got
     shift 2
@@ -150,7 +150,8 @@ expect_status() {
     : >head
     : >body
     got=$(timeout "$LIMIT" curl -sS -D head -o body -w '%{http_code}' "$@" 2>row.out </dev/null) || true
-    if [[ $got != "$status" ]]; then
+    # shellcheck disable=SC2053
+    if [[ $got != $status ]]; then
         { echo "answered $got, wanted $status"; cat head; head -c 600 body; } >>row.out
         failed "$what: curl $*"
     fi

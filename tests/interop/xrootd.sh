@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # XRootD 5.5.3 as Debian packages it, with third-party copy and tokens, trusting the issuer of the served world:
 #
-#     xrootd_serve xrd1        $XRD1_URL; its files are below ./xrd1/data, its log is ./xrd1/log/xrd1/xrootd.log
+#     xrootd_serve xrd1 [PORT]   $XRD1_URL; its files are below ./xrd1/data, its log is ./xrd1/log/xrd1/xrootd.log
 #
 # It does not run as root, so `run` must be root to become user xrootd and to give it a mount namespace of its own, where
 # the certificate authority of the served world is in the system's bundle: the SciTokens library reads nothing else.
@@ -50,11 +50,11 @@ base_path = /wlcg
 END
 }
 
-# xrootd_serve NAME: about one start in ten leaves a server that does not answer, so it is tried again.
+# xrootd_serve NAME [PORT]: about one start in ten leaves a server that does not answer, so it is tried again.
 xrootd_serve() {
     local name=$1 port pid left attempt
     for attempt in 1 2 3 4 5; do
-        port=$(free_port)
+        port=${2:-$(free_port)}
         rm -rf "$name"
         mkdir -p "$name"/{admin,run,data/wlcg,log,cache}
         xrootd_certificate "$name"
