@@ -73,6 +73,8 @@ for ALGORITHM in RS256 ES256; do
     accepts "$ALGORITHM: create below" scitokens-test-access "$CLIENT" "$IAM_URL/" "$SE1_URL" create /new/file
     refuses "$ALGORITHM: create beside" scitokens-test-access "$CLIENT" "$IAM_URL/" "$SE1_URL" create /other
 
+    # The journal comes to its file a little later than the answers.
+    for ((left = LIMIT * 10; left > 0; left--)); do [[ $(fetched) == *jwk* ]] && break || sleep 0.1; done
     equal "$ALGORITHM: discovery and keys were fetched once" '.well-known/openid-configuration:1 jwk:1' "$(fetched)"
 
     # Keys that are already known need no network, and no trust in a certificate authority.
