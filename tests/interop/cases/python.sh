@@ -1,6 +1,5 @@
 # Python's libraries: scitokens (enforcer and test), PyJWT with its key client, Authlib's OAuth sessions for every grant.
 . "$INTEROP/lib.sh"
-. "$INTEROP/people.sh"
 venv=${CARNET_INTEROP_VENV:-/opt/carnet-interop}
 need "$venv/bin/python"
 
