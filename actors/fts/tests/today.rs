@@ -237,10 +237,7 @@ async fn a_recoverable_error_is_tried_again_on_the_clock() {
     let job = world
         .submit(&token, &with_tokens(&world, 3600, &json!({"retry": 2})))
         .await;
-    world.until("fts.file", None, &["ACTIVE"]).await;
-    while world.changes("fts.file").last().unwrap() != "ACTIVE>SUBMITTED" {
-        tokio::task::yield_now().await;
-    }
+    world.until_change("fts.file", "ACTIVE", "SUBMITTED").await;
     world.clock().advance(std::time::Duration::from_secs(120));
     assert_eq!(world.end(&job).await, "FINISHED");
     let retries = world

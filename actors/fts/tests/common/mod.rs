@@ -296,45 +296,72 @@ impl World {
         answer["job_id"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until the journal tells that a job or file is in one of these states.
+    /// Waits until the journal tells that a job, file or token came to one of these states. Gives the state.
     pub async fn until(&self, entity: &str, id: Option<&str>, states: &[&str]) -> String {
-        let reached = async {
-            loop {
-                let found =
-                    self.records()
-                        .into_iter()
-                        .rev()
-                        .find_map(|record| match &record.event {
-                            Event::State(change)
-                                if change.entity == entity
-                                    && id.is_none_or(|id| id == change.id)
-                                    && states.contains(&change.to.as_str()) =>
-                            {
-                                Some(change.to.clone())
-                            }
-                            _ => None,
-                        });
-                if let Some(found) = found {
-                    return found;
-                }
-                tokio::task::yield_now().await;
+        let reached = |record: &Record| match &record.event {
+            Event::State(change) => {
+                change.entity == entity
+                    && id.is_none_or(|id| id == change.id)
+                    && states.contains(&change.to.as_str())
             }
+            _ => false,
         };
-        Clock::within_real(Duration::from_secs(20), reached)
+        let journal = self.shared.stage.journal();
+        let found = journal.wait_for(Duration::from_secs(30), reached).await;
+        match found.as_ref().map(|record| &record.event) {
+            Some(Event::State(change)) => change.to.clone(),
+            _ => panic!(
+                "{entity} {id:?} never came to {states:?}: {:#?}, tokens {:#?}, asked {:#?}",
+                self.changes(entity),
+                self.changes("fts.token"),
+                self.lines()
+            ),
+        }
+    }
+
+    /// Waits until an entity went from one state to another.
+    pub async fn until_change(&self, entity: &str, from: &str, to: &str) {
+        let reached = |record: &Record| match &record.event {
+            Event::State(change) => {
+                change.entity == entity && change.from == from && change.to == to
+            }
+            _ => false,
+        };
+        let found = self
+            .shared
+            .stage
+            .journal()
+            .wait_for(Duration::from_secs(30), reached)
+            .await;
+        assert!(
+            found.is_some(),
+            "{entity} never went from {from} to {to}: {:#?}",
+            self.changes(entity)
+        );
+    }
+
+    /// Whether an entity comes to a state within a moment.
+    pub async fn has(&self, entity: &str, state: &str) -> bool {
+        let reached = |record: &Record| match &record.event {
+            Event::State(change) => change.entity == entity && change.to == state,
+            _ => false,
+        };
+        let journal = self.shared.stage.journal();
+        journal
+            .wait_for(Duration::from_millis(10), reached)
             .await
-            .unwrap_or_else(|| {
-                panic!(
-                    "{entity} {id:?} never came to {states:?}: {:#?}, tokens {:#?}, asked {:#?}",
-                    self.changes(entity),
-                    self.changes("fts.token"),
-                    self.shared
-                        .got
-                        .lock()
-                        .unwrap()
-                        .iter()
-                        .map(Got::line)
-                        .collect::<Vec<_>>()
-                )
+            .is_some()
+    }
+
+    /// When an entity first came to a state, Unix seconds on the stage's clock.
+    pub fn told_at(&self, entity: &str, state: &str) -> Option<i64> {
+        self.records()
+            .iter()
+            .find_map(|record| match &record.event {
+                Event::State(change) if change.entity == entity && change.to == state => {
+                    Some(record.at.as_second())
+                }
+                _ => None,
             })
     }
 
