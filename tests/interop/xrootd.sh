@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # XRootD 5.5.3 as Debian packages it, with third-party copy and tokens, trusting the issuer of the served world:
 #
-#     xrootd_serve xrd1 [PORT]   $XRD1_URL; its files are below ./xrd1/data, its log is ./xrd1/log/xrd1/xrootd.log
+#     xrootd_serve xrd1          $XRD1_URL; its files are below ./xrd1/data, its log is ./xrd1/log/xrd1/xrootd.log
+#
+# With XROOTD_GROUPS it goes by groups too: members of /wlcg may do everything in /wlcg.
 #
 # It does not run as root, so `run` must be root to become user xrootd and to give it a mount namespace of its own, where
 # the certificate authority of the served world is in the system's bundle: the SciTokens library reads nothing else.
@@ -48,13 +50,20 @@ audience = https://wlcg.cern.ch/jwt/v1/any, https://localhost:$port
 issuer = $IAM_URL/
 base_path = /wlcg
 END
+    [[ -n ${XROOTD_GROUPS:-} ]] || return 0
+    # Tokens without storage scopes are judged by their groups.
+    sed -i 's/^ofs.authlib lib/ofs.authlib ++ lib/' "$name/xrootd.cfg"
+    echo "acc.authdb $PWD/$name/authdb" >>"$name/xrootd.cfg"
+    echo "g /wlcg /wlcg a" >"$name/authdb"
+    sed -i '/^audience/a onmissing = passthrough' "$name/scitokens.cfg"
+    echo "authorization_strategy = capability group" >>"$name/scitokens.cfg"
 }
 
-# xrootd_serve NAME [PORT]: about one start in ten leaves a server that does not answer, so it is tried again.
+# xrootd_serve NAME: about one start in ten leaves a server that does not answer, so it is tried again.
 xrootd_serve() {
     local name=$1 port pid left attempt
     for attempt in 1 2 3 4 5; do
-        port=${2:-$(free_port)}
+        port=$(free_port)
         rm -rf "$name"
         mkdir -p "$name"/{admin,run,data/wlcg,log,cache}
         xrootd_certificate "$name"
