@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::config::{Config, Profile};
-use crate::errors::Refused;
+use crate::errors::{Page, Refused};
 use crate::issuers::Issuers;
 use crate::job::Owner;
 use crate::tokens::{Secret, sha1_hex, uuid5};
@@ -246,10 +246,7 @@ impl Door {
             }
             _ => Self::words(diagnosis, issuer),
         };
-        Err(Refused::html(
-            StatusCode::FORBIDDEN,
-            format!("Invalid credentials ({why})"),
-        ))
+        Err(self.page(format!("Invalid credentials ({why})")))
     }
 
     /// The words of the real server for a token that does not pass.
@@ -269,6 +266,18 @@ impl Door {
         }
     }
 
+    /// A refusal in the page of this release.
+    fn page(&self, message: impl Into<String>) -> Refused {
+        let refused = Refused::html(StatusCode::FORBIDDEN, message);
+        match self.profile {
+            Profile::V3_13 => Refused {
+                page: Page::OldHtml,
+                ..refused
+            },
+            Profile::V3_14 => refused,
+        }
+    }
+
     /// Only members of authorised VOs pass.
     fn admit(&self, user: User) -> Result<User, Refused> {
         let everybody = self.authorized_vos.iter().any(|vo| vo == "*");
@@ -280,10 +289,7 @@ impl Door {
         {
             return Ok(user);
         }
-        Err(Refused::html(
-            StatusCode::FORBIDDEN,
-            "The user does not belong to any authorized vo",
-        ))
+        Err(self.page("The user does not belong to any authorized vo"))
     }
 
     /// The audiences that FTS answers to.

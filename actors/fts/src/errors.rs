@@ -12,8 +12,19 @@ pub struct Refused {
     pub status: StatusCode,
     /// The text.
     pub message: String,
-    /// Written by the authentication layer, outside the application: HTML instead of JSON.
-    pub html: bool,
+    /// What kind of body carries the text.
+    pub page: Page,
+}
+
+/// The body of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// JSON of the application.
+    Json,
+    /// HTML of the authentication layer, which stands outside the application.
+    Html,
+    /// The same as releases before 3.14 wrote it.
+    OldHtml,
 }
 
 impl Refused {
@@ -22,14 +33,14 @@ impl Refused {
         Self {
             status,
             message: message.into(),
-            html: false,
+            page: Page::Json,
         }
     }
 
     /// A refusal of the authentication layer: an HTML body.
     pub fn html(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
-            html: true,
+            page: Page::Html,
             ..Self::new(status, message)
         }
     }
@@ -91,19 +102,25 @@ pub fn status_line(status: StatusCode) -> String {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let (body, kind) = if self.html {
-            let name = self.status.canonical_reason().unwrap_or("Unknown Error");
-            let text = format!(
-                "<!doctype html>\n<html lang=en>\n<title>{} {name}</title>\n<h1>{name}</h1>\n<p>{}</p>\n",
-                self.status.as_u16(),
-                escape(&self.message)
-            );
-            (text, "text/html; charset=utf-8")
-        } else {
-            (
-                json!({"status": self.status_line(), "message": self.message}).to_string(),
-                "application/json",
-            )
+        let name = self.status.canonical_reason().unwrap_or("Unknown Error");
+        let (body, kind) = match self.page {
+            Page::Json => {
+                let body = json!({"status": self.status_line(), "message": self.message});
+                (body.to_string(), "application/json")
+            }
+            page => {
+                let head = if page == Page::OldHtml {
+                    "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">"
+                } else {
+                    "<!doctype html>\n<html lang=en>"
+                };
+                let text = format!(
+                    "{head}\n<title>{} {name}</title>\n<h1>{name}</h1>\n<p>{}</p>\n",
+                    self.status.as_u16(),
+                    escape(&self.message)
+                );
+                (text, "text/html; charset=utf-8")
+            }
         };
         let mut response = (self.status, body).into_response();
         response

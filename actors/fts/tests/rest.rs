@@ -316,8 +316,13 @@ async fn a5_bad_submit_tokens_are_refused_with_their_reason() {
                 );
             } else {
                 assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+                let head = if profile == Profile::V3_14 {
+                    "<!doctype html>\n<html lang=en>"
+                } else {
+                    "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">"
+                };
                 let page = format!(
-                    "<!doctype html>\n<html lang=en>\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>\n\
+                    "{head}\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>\n\
                      <p>Invalid credentials ({wanted})</p>\n"
                 );
                 assert_eq!(body, page, "{name}");
