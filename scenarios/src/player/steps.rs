@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carnet_stage::{Event, Expectation, Seq, with_cause};
+use carnet_stage::{Clock, Event, Expectation, Seq, with_cause};
 
 use super::cast::Running;
 use super::saved::Saved;
@@ -10,6 +10,9 @@ use super::waits::{Waited, wait};
 use super::{PlayError, files, people, requests};
 use crate::format::{Fault, Kind, Request, Step};
 use crate::loader::{Scenario, Told};
+
+/// Longest a step may take in real time; one that moves very large files has the most to do.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// What steps know of each other.
 pub(super) struct Story<'s> {
@@ -53,13 +56,15 @@ pub(super) async fn play(
         if acts(&told.what) {
             story.since = seq;
         }
-        with_cause(seq, one(&mut story, &told.what))
+        let done = with_cause(seq, one(&mut story, &told.what));
+        let done = Clock::within_real(PATIENCE, done)
             .await
-            .map_err(|why| PlayError::Step {
-                place: scenario.sources().place(&told.span).to_string(),
-                step: asked,
-                why,
-            })?;
+            .unwrap_or_else(|| Err(format!("it had not ended after {} s", PATIENCE.as_secs())));
+        done.map_err(|why| PlayError::Step {
+            place: scenario.sources().place(&told.span).to_string(),
+            step: asked,
+            why,
+        })?;
     }
     Ok(Vec::new())
 }
