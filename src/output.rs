@@ -42,3 +42,9 @@ pub(crate) fn colour_on_stderr() -> bool {
 pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
+
+/// A line on stderr that the next one replaces.
+pub(crate) fn renew(line: &str) {
+    let mut out = anstream::stderr().lock();
+    let _reader_gone = write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush());
+}

@@ -2,6 +2,7 @@
 
 mod files;
 mod narrate;
+mod progress;
 mod proof;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::{Outcome, output};
 
 use self::files::Files;
 use self::narrate::Narration;
+use self::progress::Progress;
 
 /// A scenario that was played, with all that the whole-file views need.
 struct Finished {
@@ -121,8 +123,13 @@ async fn play_one(
     let to_narration = narration.sink();
     let journal_file = files.journal_writer()?;
     let (send_lines, lines) = std::sync::mpsc::channel::<JsonLines>();
+    let (send_progress, progress) = std::sync::mpsc::channel::<Progress>();
+    let quiet = options.quiet;
     let on_journal = Box::new(move |journal: &Journal| {
         journal.add_sink(to_narration);
+        if let Some(begun) = (!quiet).then(|| Progress::begin(journal)).flatten() {
+            let _receiver_waits_below = send_progress.send(begun);
+        }
         if let Some(out) = journal_file {
             let _receiver_waits_below = send_lines.send(write_json_lines(journal, out));
         }
@@ -134,6 +141,9 @@ async fn play_one(
         on_journal: Some(on_journal),
     };
     let played = play(scenario, play_options).await;
+    if let Ok(progress) = progress.try_recv() {
+        progress.end();
+    }
     if let Ok(lines) = lines.try_recv() {
         lines
             .close()

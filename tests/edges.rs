@@ -9,15 +9,30 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "carnet",
         &[
-            "carnet-certs", "carnet-fts", "carnet-issuer", "carnet-profile", "carnet-report", "carnet-rucio",
-            "carnet-scenarios", "carnet-stage", "carnet-storage", "carnet-user",
+            "carnet-certs",
+            "carnet-fts",
+            "carnet-issuer",
+            "carnet-profile",
+            "carnet-report",
+            "carnet-rucio",
+            "carnet-scenarios",
+            "carnet-stage",
+            "carnet-storage",
+            "carnet-user",
         ],
     ),
     (
         "carnet-scenarios",
         &[
-            "carnet-certs", "carnet-fts", "carnet-issuer", "carnet-profile", "carnet-report", "carnet-rucio",
-            "carnet-stage", "carnet-storage", "carnet-user",
+            "carnet-certs",
+            "carnet-fts",
+            "carnet-issuer",
+            "carnet-profile",
+            "carnet-report",
+            "carnet-rucio",
+            "carnet-stage",
+            "carnet-storage",
+            "carnet-user",
         ],
     ),
     ("carnet-issuer", ACTOR),
@@ -41,20 +56,35 @@ fn crates_know_only_whom_they_may() {
         .other_options(["--offline".to_owned()])
         .exec()
         .unwrap();
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        ALLOWED.iter().map(|(name, edges)| (*name, edges.iter().copied().collect())).collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> = ALLOWED
+        .iter()
+        .map(|(name, edges)| (*name, edges.iter().copied().collect()))
+        .collect();
     let mut members = BTreeSet::new();
     for package in &metadata.packages {
         let name = package.name.as_str();
         members.insert(name.to_owned());
-        let edges = allowed.get(name).unwrap_or_else(|| panic!("{name} has no place in the table of edges"));
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
+        let edges = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no place in the table of edges"));
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.path.is_some())
+        {
             if dependency.kind == cargo_metadata::DependencyKind::Development {
                 continue;
             }
-            assert!(edges.contains(dependency.name.as_str()), "{name} must not depend on {}", dependency.name);
+            assert!(
+                edges.contains(dependency.name.as_str()),
+                "{name} must not depend on {}",
+                dependency.name
+            );
         }
     }
     let listed: BTreeSet<_> = allowed.keys().map(|name| (*name).to_owned()).collect();
-    assert_eq!(members, listed, "every crate of the workspace stands in the table");
+    assert_eq!(
+        members, listed,
+        "every crate of the workspace stands in the table"
+    );
 }

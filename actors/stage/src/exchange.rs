@@ -1,6 +1,7 @@
 //! Watches one HTTP exchange pass, so that the journal can tell it when its last byte is through.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,6 +20,7 @@ use crate::redact::tokens_of;
 #[derive(Clone)]
 pub(crate) struct Recording {
     shared: Arc<Mutex<State>>,
+    moved: Arc<AtomicU64>,
     seq: Seq,
 }
 
@@ -69,6 +71,7 @@ impl Recording {
         };
         Self {
             shared: Arc::new(Mutex::new(state)),
+            moved: journal.moved_counter(),
             seq,
         }
     }
@@ -273,6 +276,11 @@ where
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
+                    if this.side == Side::Response {
+                        this.recording
+                            .moved
+                            .fetch_add(data.len() as u64, Ordering::Relaxed);
+                    }
                     let mut state = this.recording.lock();
                     match this.side {
                         Side::Request => state.request.push(data),

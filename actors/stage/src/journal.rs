@@ -1,6 +1,7 @@
 //! The one ordered journal: numbers every record, keeps it, hands it on in order.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ struct Shared {
     options: JournalOptions,
     inner: Mutex<Inner>,
     filled: watch::Sender<u64>,
+    moved: Arc<AtomicU64>,
 }
 
 struct Inner {
@@ -96,6 +98,7 @@ impl Journal {
                 options,
                 inner: Mutex::new(inner),
                 filled: watch::channel(0).0,
+                moved: Arc::default(),
             }),
         }
     }
@@ -152,6 +155,16 @@ impl Journal {
         let mut records: Vec<_> = self.lock().kept.iter().cloned().collect();
         records.sort_by_key(|record| record.seq);
         records
+    }
+
+    /// Bytes of answers' bodies that have passed so far, those of exchanges under way included: what a reader
+    /// sees move while a long copy keeps every later record waiting.
+    pub fn moved(&self) -> u64 {
+        self.shared.moved.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn moved_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shared.moved)
     }
 
     /// Numbers given out so far.
