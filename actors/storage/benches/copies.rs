@@ -12,6 +12,7 @@ use stage::{TestStage, config};
 
 const LARGE: u64 = 1 << 30;
 const AT_ONCE: u64 = 8;
+const CROWD: u64 = 500;
 
 async fn drain(mut body: Body) -> u64 {
     let mut bytes = 0;
@@ -46,7 +47,9 @@ fn copies(criterion: &mut Criterion) {
         .enable_all()
         .build()
         .unwrap();
-    let files = format!("files = {{ \"/large\" = {LARGE}, \"/small\" = \"1 KiB\" }}");
+    let files = format!(
+        "files = {{ \"/large\" = {LARGE}, \"/medium\" = \"1 MiB\", \"/small\" = \"1 KiB\" }}"
+    );
     let test = runtime.block_on(TestStage::quiet(&[
         ("se1", config(&files)),
         ("se2", config("")),
@@ -71,6 +74,20 @@ fn copies(criterion: &mut Criterion) {
         });
     });
     small.finish();
+    let mut crowd = criterion.benchmark_group("crowd");
+    crowd
+        .sample_size(10)
+        .throughput(Throughput::Elements(CROWD));
+    crowd.bench_function("500 copies of 1 MiB at a time", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            let paths: Vec<String> = (0..CROWD).map(|index| format!("/crowd/{index}")).collect();
+            let copies = paths
+                .iter()
+                .map(|path| copy(&test, &token, "/medium", path));
+            futures_util::future::join_all(copies).await
+        });
+    });
+    crowd.finish();
     let mut large = criterion.benchmark_group("1 GiB");
     large.sample_size(10).throughput(Throughput::Bytes(LARGE));
     large.bench_function("copy", |bencher| {

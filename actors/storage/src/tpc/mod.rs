@@ -33,8 +33,8 @@ pub(crate) struct Copier {
     pub(crate) stall: Duration,
 }
 
-/// Copies at a time unless configured (storage page §7.3).
-const MOST: usize = 1000;
+/// Copies that move bytes at a time unless configured; the others wait and report 0 bytes (storage page §7.3).
+const MOST: usize = 100;
 
 impl Copier {
     pub(crate) fn new(config: &Config, dialect: &Dialect) -> Self {
