@@ -11,7 +11,12 @@ fn main() {
         println!("cargo::rerun-if-changed={}", folder.display());
         collect(&folder, &mut files);
     }
-    files.sort();
+    files.sort_by_key(|file| {
+        (
+            file.parent().map(Path::to_owned),
+            file.file_stem().map(ToOwned::to_owned),
+        )
+    });
     let mut code = String::from("&[\n");
     for file in &files {
         let path = file

@@ -87,17 +87,15 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
             });
         }
     }
-    for list in ["step", "expect"] {
-        for value in entries(root, list) {
-            texts(value, "", &mut |key, text, span| {
-                if is_audience(key) {
-                    audience(text, &span, &cast, &mut problems);
-                }
-                if list == "step" && is_scope(key) {
-                    scope(text, &span, &mut problems);
-                }
-            });
-        }
+    for value in entries(root, "step") {
+        texts(value, "", &mut |key, text, span| {
+            if is_audience(key) {
+                audience(text, &span, &cast, &mut problems);
+            }
+            if is_scope(key) {
+                scope(text, &span, &mut problems);
+            }
+        });
     }
     if entries(root, "step").next().is_some() && !root.contains_key("title") {
         problems.push(
