@@ -180,12 +180,7 @@ async fn a_user_who_has_left_is_still_served() {
         "OK"
     );
     assert!(world.jobs().len() > first);
-    let refresh = world
-        .got()
-        .into_iter()
-        .filter(|g| g.to == "iam")
-        .next_back()
-        .unwrap();
+    let refresh = world.got().into_iter().rfind(|g| g.to == "iam").unwrap();
     assert_eq!(refresh.form()[0].1, "refresh_token");
 }
 
@@ -262,14 +257,14 @@ async fn refusals_end_in_a_stuck_rule_that_says_why() {
                 w.next_submission(
                     403,
                     r#"{"status": "403 Forbidden", "message": "Not enough permissions"}"#,
-                )
+                );
             },
             "RequestErrMsg.SUBMISSION_FAILED:FTS answered 403: Not enough permissions",
         ),
         (
             "the issuer refuses the submit token",
             |w| {
-                w.mood(|_, _| Some((400, json!({"error": "invalid_scope", "error_description": "Scope 'fts:submit-transfer' not allowed for client 'rucio.example'"}))))
+                w.mood(|_, _| Some((400, json!({"error": "invalid_scope", "error_description": "Scope 'fts:submit-transfer' not allowed for client 'rucio.example'"}))));
             },
             "RequestErrMsg.SUBMISSION_FAILED:no token for FTS: the issuer answered 400 invalid_scope: Scope 'fts:submit-transfer' not allowed for client 'rucio.example'",
         ),
@@ -310,7 +305,7 @@ async fn refusals_end_in_a_stuck_rule_that_says_why() {
                     "FAILED",
                     "FAILED",
                     "SOURCE [1] HTTP 403 : Permission refused ",
-                )
+                );
             },
             "RequestErrMsg.TRANSFER_FAILED:SOURCE [1] HTTP 403 : Permission refused ",
         ),

@@ -165,7 +165,7 @@ impl World {
             .collect()
     }
 
-    fn sign(&self, claims: &Value, key: &EcdsaKeyPair) -> String {
+    fn sign(claims: &Value, key: &EcdsaKeyPair) -> String {
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!(
             "{}.{}",
@@ -197,9 +197,9 @@ impl World {
         } else {
             &self.shared.signer
         };
-        let mut answer = json!({"access_token": self.sign(&access, &self.shared.signer), "token_type": "Bearer", "expires_in": 3599, "scope": scope});
+        let mut answer = json!({"access_token": Self::sign(&access, &self.shared.signer), "token_type": "Bearer", "expires_in": 3599, "scope": scope});
         if scope.contains("openid") {
-            answer["id_token"] = json!(self.sign(&id, key));
+            answer["id_token"] = json!(Self::sign(&id, key));
         }
         if scope.contains("offline_access") {
             answer["refresh_token"] = json!("eyJhbGciOiJub25lIn0.eyJqdGkiOiJyMSJ9.");
