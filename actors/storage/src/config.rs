@@ -281,7 +281,7 @@ pub struct SyntheticConfig {}
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Copies {
-    /// Most copies that move bytes at a time, 100 when not given; more wait, their markers saying 0 bytes.
+    /// Most copies at a time; more wait, their markers saying 0 bytes.
     pub most: Option<usize>,
     /// Seconds between markers, 1 to 30.
     pub marker_seconds: Option<u8>,
