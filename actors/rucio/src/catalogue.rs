@@ -1,5 +1,7 @@
 //! What Rucio knows: accounts, storage elements, data, replicas, rules and requests. Pure: time and ids are given.
 
+#[cfg(test)]
+mod config_tests;
 mod dids;
 mod identities;
 mod repair;
