@@ -56,7 +56,7 @@ pub(super) async fn play(
         if acts(&told.what) {
             story.since = seq;
         }
-        let done = with_cause(seq, one(&mut story, &told.what));
+        let done = Box::pin(with_cause(seq, one(&mut story, &told.what)));
         let done = Clock::within_real(PATIENCE, done)
             .await
             .unwrap_or_else(|| Err(format!("it had not ended after {} s", PATIENCE.as_secs())));
