@@ -30,7 +30,7 @@ static REMEMBERED: OnceCell<Extensions> = OnceCell::const_new();
 pub(crate) async fn spell(request: &mut Request<Body>) {
     let headers = request.headers();
     if NAMES.iter().any(|name| headers.contains_key(*name)) {
-        let remembered = REMEMBERED.get_or_init(show).await;
+        let remembered = REMEMBERED.get_or_init(|| Box::pin(show())).await;
         request.extensions_mut().extend(remembered.clone());
     }
 }
