@@ -30,7 +30,7 @@ fn tokens(criterion: &mut Criterion) {
         let key = SigningKey::make(algorithm, "k").unwrap();
         let payload = vec![b'x'; 300];
         criterion.bench_function(&format!("{name} raw signature"), |b| {
-            b.iter(|| key.sign(&payload).unwrap())
+            b.iter(|| key.sign(&payload).unwrap());
         });
         let bench = runtime
             .block_on(async { Bench::from_toml(&format!("algorithm = \"{name}\"\n{WORLD}")) });

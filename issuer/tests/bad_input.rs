@@ -380,7 +380,8 @@ async fn whatever_is_sent_a_strict_issuer_never_fails() {
         let mut request = Request::builder()
             .method(method)
             .header("cookie", "JSESSIONID=x; y");
-        let query: String = body.iter().map(|b| format!("%{b:02X}")).collect();
+        let query =
+            percent_encoding::percent_encode(&body, percent_encoding::NON_ALPHANUMERIC).to_string();
         request = if chance.below(3) == 0 {
             request.uri(format!("{path}?{query}"))
         } else {

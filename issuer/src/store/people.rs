@@ -70,6 +70,7 @@ struct Book {
     users: HashMap<Arc<str>, Arc<User>>,
     by_name: HashMap<Arc<str>, Arc<str>>,
     groups: Vec<Group>,
+    ranks: HashMap<Arc<str>, (usize, bool)>,
     by_code_unit: bool,
 }
 
@@ -85,20 +86,25 @@ pub fn full_name(name: &str) -> String {
 }
 
 impl Book {
+    fn rank(&mut self) {
+        let ranked = self
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(i, g)| (Arc::clone(&g.name), (i, g.optional)));
+        self.ranks = ranked.collect();
+    }
+
     fn memberships(&self, mut all: Vec<Arc<str>>) -> Memberships {
         // A group that nobody configured is a default group, after the configured ones.
-        let place = |name: &Arc<str>| {
-            self.groups
-                .iter()
-                .position(|g| g.name == *name)
-                .unwrap_or(usize::MAX)
-        };
+        let rank = |name: &Arc<str>| self.ranks.get(name).map_or(usize::MAX, |(rank, _)| *rank);
         if self.by_code_unit {
             all.sort_by(|a, b| order::by_utf16(a, b));
         } else {
-            all.sort_by_key(place);
+            all.sort_by_key(rank);
         }
-        let optional = |name: &Arc<str>| self.groups.iter().any(|g| g.optional && g.name == *name);
+        let optional =
+            |name: &Arc<str>| self.ranks.get(name).is_some_and(|(_, optional)| *optional);
         let defaults = all.iter().filter(|name| !optional(name)).cloned().collect();
         Memberships { all, defaults }
     }
@@ -125,6 +131,7 @@ impl People {
                 description: group.description.clone(),
             });
         }
+        book.rank();
         let people = Self {
             book: RwLock::new(book),
         };
@@ -242,6 +249,7 @@ impl People {
             description: config.description.clone(),
         };
         book.groups.push(group.clone());
+        book.rank();
         Some(group)
     }
 
@@ -252,6 +260,7 @@ impl People {
             return false;
         };
         let gone = book.groups.remove(at);
+        book.rank();
         let users: Vec<_> = book
             .users
             .values()

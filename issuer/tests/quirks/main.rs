@@ -1,7 +1,9 @@
 //! One test per quirk (issuer page §2.12): what the issuer shows with the switch on, and with it off.
 #![allow(clippy::unwrap_used, reason = "a test reads its own data")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod table;
 
 use carnet_issuer::config::Algorithm;
 use carnet_issuer::keys::SigningKey;
@@ -10,6 +12,7 @@ use carnet_stage::Body;
 use common::{Answer, Bench, Browser, DEVICE, EXCHANGE, basic, claims, query};
 use http::Request;
 use serde_json::{Value, json};
+use table::SHOWN;
 use tower_service::Service as _;
 
 const WORLD: &str = r#"
@@ -513,90 +516,6 @@ async fn show(bench: &Bench, quirk: &str) -> String {
     };
     told(&answer)
 }
-
-const SHOWN: [(&str, &str, &str); 57] = [
-    ("Q-01", "200", "401 invalid_client"),
-    ("Q-02", "200 then 200", "200 then 401 invalid_client"),
-    ("Q-03", "200", "400 unauthorized_client"),
-    ("Q-04", "200", "400 invalid_request"),
-    ("Q-05", "400 invalid_scope", "200"),
-    (
-        "Q-06",
-        "\"openid storage.read:/b\"",
-        "\"storage.read:/b openid\"",
-    ),
-    ("Q-07", "400 invalid_scope", "200"),
-    ("Q-08", "200", "400 invalid_scope"),
-    ("Q-09", "500 server_error", "400 invalid_scope"),
-    ("Q-10", "3599", "3600"),
-    ("Q-11", "\"rsa1\"", "null"),
-    ("Q-12", "400 invalid_target", "200"),
-    ("Q-13", "200", "400 invalid_target"),
-    (
-        "Q-14",
-        "\"storage.read:/cms openid\"",
-        "\"storage.read:/cms\"",
-    ),
-    ("Q-15", "200", "401 invalid_token"),
-    ("Q-16", "200", "400 invalid_grant"),
-    ("Q-17", "400 invalid_request", "400 invalid_grant"),
-    ("Q-18", "false", "true"),
-    ("Q-19", "401 invalid_token", "200"),
-    ("Q-20", "200 and 500 server_error", "200 and 200"),
-    ("Q-21", "401 invalid_token", "400 invalid_grant"),
-    ("Q-23", "200", "400 invalid_scope"),
-    ("Q-24", "200", "400 invalid_scope"),
-    ("Q-25", "200", "400 invalid_request"),
-    ("Q-26", "longer: true", "longer: false"),
-    (
-        "Q-27",
-        "urn:ietf:params:oauth:token-type:jwt",
-        "urn:ietf:params:oauth:token-type:access_token",
-    ),
-    ("Q-28", "200", "401 invalid_client"),
-    ("Q-29", "null", "5"),
-    (
-        "Q-30",
-        "https://iam.exampledevice",
-        "https://iam.example/device",
-    ),
-    ("Q-31", "400 authorization_pending", "400 access_denied"),
-    ("Q-32", "400 authorization_pending", "400 slow_down"),
-    ("Q-33", "401 unauthorized", "401 invalid_client"),
-    ("Q-34", "500 server_error", "400 invalid_request"),
-    (
-        "Q-35",
-        "\"openid storage.read:/\"",
-        "\"openid profile storage.read:/\"",
-    ),
-    ("Q-36", "https://iam.example/", "https://iam.example"),
-    ("Q-37", "\"x y\"", "[\"x\",\"y\"]"),
-    ("Q-38", "403", "200"),
-    ("Q-39", "409 conflict", "201"),
-    ("Q-40", "none: true", "none: false"),
-    ("Q-41", "405", "500 server_error"),
-    ("Q-42", "id token: true", "id token: false"),
-    ("Q-43", "500", "303"),
-    (
-        "Q-44",
-        "\"https://wlcg.cern.ch/jwt/v1/any\"",
-        "\"https://se1.example\"",
-    ),
-    ("Q-45", "login_required", "code"),
-    ("Q-46", "200", "303"),
-    ("Q-47", "200 and 200", "200 and 401 invalid_token"),
-    ("Q-48", "500 server_error", "400 invalid_request"),
-    ("Q-49", "500 server_error", "200"),
-    ("Q-50", "405", "200"),
-    ("Q-51", "302", "200"),
-    ("Q-52", "200", "400 invalid_scope"),
-    ("Q-53", "null", "\"https://wlcg.cern.ch/jwt/v1/any\""),
-    ("Q-54", "fragment: true", "fragment: false"),
-    ("Q-55", "code: false", "code: true"),
-    ("Q-56", "400 invalid_scope", "200"),
-    ("Q-57", "scopes: 5", "scopes: 0"),
-    ("Q-58", "email: true", "email: false"),
-];
 
 #[tokio::test]
 async fn every_quirk_shows_when_on_and_not_when_off() {
