@@ -28,18 +28,17 @@ pub(crate) fn token(command: TokenCommand) -> anyhow::Result<Outcome> {
 
 /// The token of the argument, or of standard input; a leading `Bearer` is taken off.
 fn given(token: Option<String>) -> anyhow::Result<String> {
-    let text = match token {
-        Some(token) => token,
-        None => {
-            let mut text = String::new();
-            let read = std::io::stdin().take(LONGEST + 1).read_to_string(&mut text);
-            read.context("standard input is not text")?;
-            anyhow::ensure!(
-                text.len() as u64 <= LONGEST,
-                "standard input is longer than {LONGEST} bytes: not a token"
-            );
-            text
-        }
+    let text = if let Some(token) = token {
+        token
+    } else {
+        let mut text = String::new();
+        let read = std::io::stdin().take(LONGEST + 1).read_to_string(&mut text);
+        read.context("standard input is not text")?;
+        anyhow::ensure!(
+            text.len() as u64 <= LONGEST,
+            "standard input is longer than {LONGEST} bytes: not a token"
+        );
+        text
     };
     let text = text.trim();
     let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();

@@ -26,8 +26,8 @@ use serde_json::{Map, Value, json};
 /// A client of the issuer, as `clients.json` tells it.
 pub(crate) struct ClientSecret {
     pub(crate) name: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Option<String>,
+    pub(crate) id: String,
+    pub(crate) secret: Option<String>,
 }
 
 /// A user of the issuer, as `users.json` tells it.
@@ -77,10 +77,10 @@ impl Directory {
             fs::read_to_string(self.file("ca.pem")),
             fs::read_to_string(self.file("authority.key")),
         );
-        if let (Ok(certificate), Ok(key)) = stored {
-            if let Ok(authority) = Authority::from_pem(&certificate, &key) {
-                return Ok(authority);
-            }
+        if let (Ok(certificate), Ok(key)) = stored
+            && let Ok(authority) = Authority::from_pem(&certificate, &key)
+        {
+            return Ok(authority);
         }
         let authority = Authority::new(&fresh_id())?;
         self.write("authority.key", &authority.key_pem(), 0o600)?;
@@ -117,8 +117,8 @@ impl Directory {
     pub(crate) fn write_clients(&self, clients: &[ClientSecret]) -> anyhow::Result<()> {
         let mut all = Map::new();
         for client in clients {
-            let mut entry = json!({"client_id": client.client_id});
-            if let Some(secret) = &client.client_secret {
+            let mut entry = json!({"client_id": client.id});
+            if let Some(secret) = &client.secret {
                 entry["client_secret"] = secret.as_str().into();
             }
             all.insert(client.name.clone(), entry);

@@ -68,8 +68,8 @@ impl Lab {
                     .map(|(_, name)| name.clone());
                 lab.clients.push(ClientSecret {
                     name: actor.unwrap_or_else(|| client.client_id.clone()),
-                    client_id: client.client_id.clone(),
-                    client_secret: client.client_secret.clone(),
+                    id: client.client_id.clone(),
+                    secret: client.client_secret.clone(),
                 });
             }
             lab.users.extend(issuer.users.iter().map(|user| UserSecret {
