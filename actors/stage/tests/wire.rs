@@ -33,7 +33,7 @@ async fn place(stage: &Stage, name: &str) -> Actor {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let host = format!("{name}.example");
     let place = stage
-        .bind(name, "storage", &host, loopback, true)
+        .bind(name, "fts", &host, loopback, true)
         .await
         .unwrap();
     stage.actor(&place, SignedDuration::ZERO)
