@@ -3,13 +3,15 @@
 of $BEARER_TOKEN as Authorization, Host and Destination rewritten. Answers pass through as they are, byte by byte.
 
     BEARER_TOKEN=… bearer_proxy.py PORT https://localhost:9446 ca.pem
+
+One thread does everything: a TLS connection of Python's is not to be read in one thread and written in another.
 """
 
+import asyncio
+import contextlib
 import os
-import socket
 import ssl
 import sys
-import threading
 from urllib.parse import urlsplit
 
 port, target, authority = int(sys.argv[1]), sys.argv[2].rstrip("/"), sys.argv[3]
@@ -18,18 +20,18 @@ upstream = urlsplit(target)
 context = ssl.create_default_context(cafile=authority)
 
 
-def line_of(source):
-    line = source.readline(1 << 16)
+async def line_of(source):
+    line = await source.readline()
     if not line:
         raise EOFError
     return line
 
 
-def head_of(source):
+async def head_of(source):
     """The request's head, rewritten, and how its body is framed: a length, or None for chunks."""
-    lines, length = [line_of(source)], 0
+    lines, length = [await line_of(source)], 0
     lines += [f"Authorization: Bearer {token}\r\n".encode(), f"Host: {upstream.netloc}\r\n".encode()]
-    while (line := line_of(source)).strip():
+    while (line := await line_of(source)).strip():
         name, _, value = line.partition(b":")
         name, value = name.strip().lower(), value.strip()
         if name in (b"host", b"authorization"):
@@ -45,55 +47,62 @@ def head_of(source):
     return b"".join(lines) + b"\r\n", length
 
 
-def pass_body(source, sink, length):
+async def pass_body(source, sink, length):
     if length is None:
         while True:
-            size = line_of(source)
-            sink.sendall(size)
+            size = await line_of(source)
             left = int(size.split(b";")[0], 16)
-            sink.sendall(source.read(left + 2))
+            sink.write(size + await source.readexactly(left + 2))
+            await sink.drain()
             if left == 0:
                 return
     while length > 0:
-        block = source.read1(min(length, 1 << 16))
+        block = await source.read(min(length, 1 << 16))
         if not block:
             raise EOFError
-        sink.sendall(block)
+        sink.write(block)
+        await sink.drain()
         length -= len(block)
 
 
-def pass_answers(source, sink):
+async def pass_requests(source, sink):
+    while True:
+        head, length = await head_of(source)
+        sink.write(head)
+        await sink.drain()
+        await pass_body(source, sink, length)
+
+
+async def pass_answers(source, sink):
+    while block := await source.read(1 << 16):
+        sink.write(block)
+        await sink.drain()
+
+
+async def serve(source, client):
+    answers, server = await asyncio.open_connection(
+        upstream.hostname, upstream.port, ssl=context, server_hostname=upstream.hostname
+    )
+    ways = [asyncio.create_task(pass_requests(source, server)), asyncio.create_task(pass_answers(answers, client))]
     try:
-        while block := source.recv(1 << 16):
-            sink.sendall(block)
-    except OSError:
-        pass
+        # The connection is over for both when either side ends it.
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        for way in ways:
+            way.cancel()
+        for result in await asyncio.gather(*ways, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, (EOFError, OSError, ValueError)):
+                print(f"{type(result).__name__}: {result}", flush=True)
+        for end in (client, server):
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
 
 
-def serve(client):
-    raw = socket.create_connection((upstream.hostname, upstream.port))
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with client, context.wrap_socket(raw, server_hostname=upstream.hostname) as server:
-        threading.Thread(target=pass_answers, args=(server, client), daemon=True).start()
-        source = client.makefile("rb")
-        try:
-            while True:
-                head, length = head_of(source)
-                server.sendall(head)
-                pass_body(source, server, length)
-        except (EOFError, OSError, ValueError):
-            pass
+async def main():
+    listener = await asyncio.start_server(serve, "127.0.0.1", port)
+    print("ready", flush=True)
+    await listener.serve_forever()
 
 
-listener = socket.create_server(("127.0.0.1", port))
-print("ready", flush=True)
-while True:
-    connection, _ = listener.accept()
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+asyncio.run(main())
