@@ -5,6 +5,7 @@
 
 pub mod claims;
 pub mod groups;
+pub mod id_token;
 pub mod jose;
 pub mod judge;
 pub mod keys;

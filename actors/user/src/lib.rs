@@ -8,7 +8,6 @@ mod browser;
 mod config;
 mod error;
 mod html;
-mod id_token;
 mod issuer;
 mod rucio;
 mod storage;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use carnet_profile::id_token::{self, Wanted};
 use carnet_profile::jose::{Token, base64url};
 use carnet_stage::Actor;
 use rand::RngCore as _;
@@ -13,7 +14,6 @@ use url::Url;
 use crate::browser::{Arrival, Browser};
 use crate::config::Config;
 use crate::error::UserError;
-use crate::id_token::{self, Wanted};
 use crate::issuer::Issuer;
 use crate::tokens::{Agent, Tokens};
 

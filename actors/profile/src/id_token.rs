@@ -1,21 +1,22 @@
-//! What an agent checks in an ID token (OpenID Connect Core §3.1.3.7), as a verdict with every check.
+//! What a client checks in an ID token (OpenID Connect Core §3.1.3.7), as a verdict with every check.
 
-use carnet_profile::jose::Token;
-use carnet_profile::judge::{Check, Diagnosis, Grounds, Refusal, Verdict};
-use carnet_profile::keys::{KeyAnswer, KeySource};
+use crate::jose::Token;
+use crate::judge::{Check, Diagnosis, Grounds, Refusal, Verdict};
+use crate::keys::{KeyAnswer, KeySource};
 
 /// What the ID token must fit.
-pub(crate) struct Wanted<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
     /// The issuer.
-    pub(crate) issuer: &'a str,
+    pub issuer: &'a str,
     /// The client it must be for.
-    pub(crate) client_id: &'a str,
+    pub client_id: &'a str,
     /// The nonce sent to the authorization endpoint.
-    pub(crate) nonce: Option<&'a str>,
+    pub nonce: Option<&'a str>,
 }
 
 /// Judges an ID token.
-pub(crate) fn judge(token: &Token, keys: &dyn KeySource, wanted: &Wanted<'_>, now: i64) -> Verdict {
+pub fn judge(token: &Token, keys: &dyn KeySource, wanted: &Wanted<'_>, now: i64) -> Verdict {
     let claims = &token.claims;
     let mut checks = Vec::new();
     let mut refusal = None;
