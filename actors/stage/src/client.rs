@@ -139,7 +139,7 @@ impl Client {
                 .map_err(|error| explain(&host, &error))?;
             return Ok(answer.map(Body::new));
         };
-        if peer.is_some()
+        if peer.is_some_and(|place| !place.external)
             && let Ok(value) = HeaderValue::from_str(&format!("{}{}", shared.join, recording.seq()))
         {
             request.headers_mut().insert(JOIN_HEADER, value);

@@ -16,6 +16,8 @@ pub struct Place {
     pub port: Option<u16>,
     /// Where it really listens.
     pub addr: SocketAddr,
+    /// Whether it is a service of somebody else's, in place of an actor.
+    pub external: bool,
 }
 
 impl Place {
@@ -101,6 +103,7 @@ mod tests {
             host: "se1.example".into(),
             port: None,
             addr,
+            external: false,
         });
         let cases = [
             ("se1.example", 443, Some(addr)),

@@ -152,6 +152,7 @@ impl Stage {
             host: host.to_owned(),
             port,
             addr,
+            external: false,
         };
         self.names.add(place.clone());
         self.listeners
@@ -161,7 +162,8 @@ impl Stage {
         Ok(place)
     }
 
-    /// Enters an external service under a name, so that the journal calls it so; nothing is bound.
+    /// Enters an external service under a name, so that the journal calls it so; nothing is bound, and the header that
+    /// joins both ends of an exchange is not sent to it.
     pub fn external(
         &self,
         name: &str,
@@ -169,14 +171,17 @@ impl Stage {
         host: &str,
         port: Option<u16>,
         addr: SocketAddr,
-    ) {
-        self.names.add(Place {
+    ) -> Place {
+        let place = Place {
             name: name.into(),
             kind: kind.into(),
             host: host.into(),
             port,
             addr,
-        });
+            external: true,
+        };
+        self.names.add(place.clone());
+        place
     }
 
     /// An actor's footing; `skew` is how far its clock is off.
@@ -215,6 +220,7 @@ impl Stage {
             host: name.into(),
             port: None,
             addr,
+            external: false,
         };
         self.actor(&place, SignedDuration::ZERO)
     }

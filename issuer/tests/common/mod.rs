@@ -96,6 +96,7 @@ impl Bench {
             host: "iam.example".into(),
             port: None,
             addr: SocketAddr::from(([127, 0, 0, 1], 1)),
+            external: false,
         };
         let actor = stage.actor(&place, SignedDuration::ZERO);
         let started = build(actor, config, None).unwrap();
