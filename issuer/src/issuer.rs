@@ -190,6 +190,7 @@ impl Issuer {
             granted,
             checks,
             hint,
+            ..Judged::default()
         })))
     }
 

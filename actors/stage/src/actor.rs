@@ -202,6 +202,7 @@ impl Actor {
             jti: jti.map(str::to_owned),
             demand: verdict.demand.clone(),
             granted: verdict.granted,
+            diagnosis: verdict.diagnosis().code().to_owned(),
             checks,
             hint: verdict
                 .refusal

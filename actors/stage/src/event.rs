@@ -181,6 +181,9 @@ pub struct Judged {
     pub demand: String,
     /// The outcome.
     pub granted: bool,
+    /// The reason in one word of the issuer page §4, such as `expired` or `boundary`; `ok` when granted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub diagnosis: String,
     /// Every check, with what it saw and wanted.
     pub checks: Vec<CheckRecord>,
     /// Advice: the likely slip.

@@ -255,7 +255,7 @@ pub fn verdict(by: &str, jti: &str, demand: &str, checks: Vec<CheckRecord>) -> J
         demand: demand.into(),
         granted,
         checks,
-        hint: None,
+        ..Judged::default()
     }
 }
 
