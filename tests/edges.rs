@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "carnet-certs",
             "carnet-fts",
+            "carnet-idp",
             "carnet-issuer",
             "carnet-profile",
             "carnet-report",
@@ -26,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "carnet-certs",
             "carnet-fts",
+            "carnet-idp",
             "carnet-issuer",
             "carnet-profile",
             "carnet-report",
@@ -38,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("carnet-issuer", ACTOR),
     ("carnet-rucio", ACTOR),
     ("carnet-fts", ACTOR),
+    ("carnet-idp", ACTOR),
     ("carnet-storage", ACTOR),
     ("carnet-user", ACTOR),
     ("carnet-stage", &["carnet-certs", "carnet-profile"]),

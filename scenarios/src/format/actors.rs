@@ -20,17 +20,20 @@ pub enum Kind {
     Fts,
     /// Storage element.
     Storage,
+    /// Identity provider of a home institute.
+    Idp,
     /// A user with a browser and a command line.
     User,
 }
 
 impl Kind {
     /// All roles.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Issuer,
         Self::Rucio,
         Self::Fts,
         Self::Storage,
+        Self::Idp,
         Self::User,
     ];
 
@@ -41,6 +44,7 @@ impl Kind {
             Self::Rucio => "rucio",
             Self::Fts => "fts",
             Self::Storage => "storage",
+            Self::Idp => "idp",
             Self::User => "user",
         }
     }
@@ -52,6 +56,7 @@ impl Kind {
             Self::Rucio => "Rucio",
             Self::Fts => "FTS",
             Self::Storage => "a storage element",
+            Self::Idp => "an identity provider",
             Self::User => "a user",
         }
     }
@@ -69,6 +74,8 @@ pub enum ActorSpec {
     Fts(Box<carnet_fts::Config>),
     /// Storage element.
     Storage(Box<carnet_storage::Config>),
+    /// Identity provider of a home institute.
+    Idp(Box<carnet_idp::Config>),
     /// A user.
     User(Box<carnet_user::Config>),
 }
@@ -88,6 +95,7 @@ impl ActorSpec {
             Self::Rucio(_) => Kind::Rucio,
             Self::Fts(_) => Kind::Fts,
             Self::Storage(_) => Kind::Storage,
+            Self::Idp(_) => Kind::Idp,
             Self::User(_) => Kind::User,
         }
     }
@@ -129,6 +137,7 @@ impl JsonSchema for Placed {
                     Kind::Rucio => carnet_rucio::Config::json_schema(generator),
                     Kind::Fts => carnet_fts::Config::json_schema(generator),
                     Kind::Storage => carnet_storage::Config::json_schema(generator),
+                    Kind::Idp => carnet_idp::Config::json_schema(generator),
                     Kind::User => carnet_user::Config::json_schema(generator),
                 };
                 add_properties(&mut settings, &common);

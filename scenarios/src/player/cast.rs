@@ -229,6 +229,7 @@ async fn start(actor: Actor, spec: ActorSpec, keys: Option<PathBuf>) -> Result<B
         ActorSpec::Rucio(config) => carnet_rucio::start(actor, *config).await,
         ActorSpec::Fts(config) => carnet_fts::start(actor, *config).await,
         ActorSpec::Storage(config) => carnet_storage::start(actor, *config).await,
+        ActorSpec::Idp(config) => carnet_idp::start(actor, *config).await,
         ActorSpec::User(_) => return Err("a person is not a server".to_owned()),
     };
     router
