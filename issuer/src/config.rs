@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::quirks::{Compat, QuirkSwitches};
 
 mod defaults;
+mod providers;
 pub use defaults::{
     stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
 };
+pub use providers::{IdentityProvider, OidcId};
 
 /// The issuer as a scenario describes it. Everything has a default: `issuer = {}` is a strict issuer without people.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -58,6 +60,8 @@ pub struct Config {
     pub scope_matchers: Option<Vec<MatcherConfig>>,
     /// Acceptable use policy that people must sign before they get in.
     pub aup: Option<AupConfig>,
+    /// Home institutes that people may sign in with.
+    pub identity_providers: Vec<IdentityProvider>,
     /// Who may register clients.
     pub registration: Registration,
     /// Secret of the admin listener; without one there is none.
@@ -89,6 +93,7 @@ impl Default for Config {
             system_scopes: None,
             scope_matchers: None,
             aup: None,
+            identity_providers: Vec::new(),
             registration: Registration::Anyone,
             admin_secret: None,
         }
@@ -247,6 +252,9 @@ pub struct UserConfig {
     /// Groups this person is a direct member of.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Who this person is at home institutes.
+    #[serde(default)]
+    pub oidc_ids: Vec<OidcId>,
     /// Administers the issuer.
     #[serde(default)]
     pub admin: bool,

@@ -363,7 +363,7 @@ fn id_token(
         if (login.tell_time || ticket.client.auth_time) && login.browser {
             claims.number("auth_time", login.at);
         }
-        if login.browser && !rules.then() {
+        if login.browser && !login.external && !rules.then() {
             claims.put("amr", Claim::List(vec!["pwd".into()]));
         }
     }

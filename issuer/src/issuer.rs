@@ -14,6 +14,7 @@ use crate::config::{
 };
 use crate::errors::Refusal;
 use crate::exchange::ExchangePolicies;
+use crate::institute::Line;
 use crate::keys::{Keys, SigningKey};
 use crate::pages::Pages;
 use crate::policies::ScopePolicies;
@@ -51,6 +52,8 @@ pub struct Issuer {
     pub policy_texts: RwLock<PolicyTexts>,
     /// The acceptable use policy in force.
     pub aup: RwLock<Option<AupConfig>>,
+    /// Lines to home institutes.
+    pub(crate) institutes: Vec<Line>,
     /// Signing keys.
     pub keys: Keys,
     /// Makes answers.
@@ -128,6 +131,12 @@ impl Issuer {
             pages: Pages::new(&config.organisation),
             tokens: Tokens::default(),
             pending: Pending::default(),
+            institutes: config
+                .identity_providers
+                .iter()
+                .cloned()
+                .map(Line::new)
+                .collect(),
             keys: Keys::default(),
             actor,
             config,

@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod form;
 pub mod grant;
 pub mod groups;
+pub mod institute;
 pub mod issue;
 pub mod issuer;
 pub mod keys;

@@ -2,7 +2,10 @@
 
 use minijinja::{Environment, context};
 
-const TEMPLATES: [(&str, &str); 9] = [
+use crate::config::IdentityProvider;
+use crate::institute::Stranger;
+
+const TEMPLATES: [(&str, &str); 10] = [
     ("frame.html", include_str!("pages/frame.html")),
     ("login.html", include_str!("pages/login.html")),
     ("consent.html", include_str!("pages/consent.html")),
@@ -11,6 +14,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("aup.html", include_str!("pages/aup.html")),
     ("dashboard.html", include_str!("pages/dashboard.html")),
     ("error.html", include_str!("pages/error.html")),
+    ("stranger.html", include_str!("pages/stranger.html")),
     ("oauth_error.html", include_str!("pages/oauth_error.html")),
 ];
 
@@ -19,6 +23,17 @@ const TEMPLATES: [(&str, &str); 9] = [
 pub struct Pages {
     templates: std::sync::OnceLock<Environment<'static>>,
     organisation: String,
+}
+
+/// What the login page shows.
+#[derive(Clone, Debug, Default)]
+pub struct Login<'a> {
+    /// What went wrong.
+    pub problem: Option<&'a str>,
+    /// The person has just left.
+    pub logged_out: bool,
+    /// Home institutes to sign in with.
+    pub institutes: Vec<&'a IdentityProvider>,
 }
 
 /// A scope with what it means in plain words.
@@ -56,8 +71,29 @@ impl Pages {
     }
 
     /// The login form.
-    pub fn login(&self, failed: bool, logged_out: bool) -> String {
-        self.render("login.html", context! { failed, logged_out })
+    pub fn login(&self, login: &Login<'_>) -> String {
+        let institutes: Vec<_> = login
+            .institutes
+            .iter()
+            .map(|p| context! { name => p.name, issuer => p.issuer })
+            .collect();
+        let (problem, logged_out) = (login.problem, login.logged_out);
+        self.render("login.html", context! { problem, logged_out, institutes })
+    }
+
+    /// For somebody whom only an institute knows.
+    pub fn stranger(&self, stranger: &Stranger) -> String {
+        let Stranger {
+            institute,
+            issuer,
+            subject,
+            name,
+            email,
+        } = stranger;
+        self.render(
+            "stranger.html",
+            context! { institute, issuer, subject, name, email },
+        )
     }
 
     /// What a client asks for, to be approved. IAM 1.7 has a check box for each scope.
@@ -168,9 +204,32 @@ mod tests {
     #[test]
     fn every_page_renders_and_escapes() {
         let pages = Pages::new("lab <1>");
+        let provider = IdentityProvider {
+            name: "the <lab>".into(),
+            issuer: "https://idp.example".into(),
+            client_id: "iam".into(),
+            client_secret: "secret".into(),
+            scope: "openid".into(),
+        };
+        let stranger = Stranger {
+            institute: "the <lab>".into(),
+            issuer: "https://idp.example".into(),
+            subject: "<b>42".into(),
+            name: None,
+            email: None,
+        };
         let evil = ["storage.read:/<b>".to_owned()];
         for (page, wants) in [
-            (pages.login(true, false), "name=\"username\""),
+            (pages.login(&Login::default()), "name=\"username\""),
+            (
+                pages.login(&Login {
+                    problem: Some("<b>no"),
+                    institutes: vec![&provider],
+                    ..Login::default()
+                }),
+                "Sign in with the &lt;lab&gt;",
+            ),
+            (pages.stranger(&stranger), "&lt;b&gt;42"),
             (
                 pages.consent("<c>", "Ann", &evil, false),
                 "name=\"scope.storage.read:/&lt;b&gt;\"",

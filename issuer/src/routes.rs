@@ -35,6 +35,10 @@ pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
 /// Login page (issuer page §2.5).
 pub const LOGIN: &str = "/login";
+/// Signing in with a home institute: the way out and the way back (OpenID Connect Core §3.1; IAM's path).
+pub const INSTITUTE: &str = "/openid_connect_login";
+/// For those whom only their institute knows (IAM's path).
+pub const STRANGER: &str = "/start-registration";
 /// End of the session (issuer page §2.5).
 pub const LOGOUT: &str = "/logout";
 /// Where people land (issuer page §2.5).
@@ -101,6 +105,8 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
         )
         .route(AUTHORIZATION_SERVER, any(at::discovery::serve_rfc8414))
         .route(LOGIN, any(at::login::serve))
+        .route(INSTITUTE, any(at::institute::serve))
+        .route(STRANGER, any(at::institute::stranger))
         .route(LOGOUT, any(at::login::logout))
         .route(DASHBOARD, any(at::login::dashboard))
         .route("/", any(at::login::dashboard))

@@ -444,6 +444,7 @@ fn give_code(issuer: &Issuer, browser: &Browser, user: &User, mut approval: Appr
     let login = Login {
         at,
         browser: true,
+        external: browser.session.external,
         tell_time: approval.max_age,
         nonce: approval.nonce.clone(),
     };

@@ -60,6 +60,25 @@ impl Browser {
         self.fresh = true;
     }
 
+    /// Logs a person in and sends the browser on: to the acceptable use policy, to where the person wanted to go, or
+    /// home. `external`: at a home institute.
+    pub fn log_in(mut self, issuer: &Issuer, user: &User, external: bool) -> Response {
+        self.renew(issuer);
+        self.session.user = Some((user.uuid.clone(), issuer.now()));
+        self.session.external = external;
+        self.session.stranger = None;
+        let back = if issuer.must_sign(user, issuer.now()) {
+            "/iam/aup/sign".to_owned()
+        } else {
+            let saved = self.session.saved.take();
+            saved.unwrap_or_else(|| "/dashboard".into())
+        };
+        let response = issuer
+            .answers
+            .redirect(302, &issuer.url(&back), Caching::Never);
+        self.keep(issuer, response)
+    }
+
     /// Keeps the session and puts the cookie on the answer.
     pub fn keep(self, issuer: &Issuer, mut response: Response) -> Response {
         issuer.pending.put_session(&self.id, self.session);

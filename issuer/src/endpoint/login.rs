@@ -8,6 +8,7 @@ use super::browser::Browser;
 use super::{Here, Request, read};
 use crate::answer::Caching;
 use crate::errors::Refusal;
+use crate::pages::Login;
 
 /// The login page, and its form's target.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
@@ -18,9 +19,19 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     };
     let mut browser = Browser::of(&issuer, &parts.headers);
     if method != Method::POST {
-        let page = issuer
-            .pages
-            .login(form.get("error").is_some(), form.get("logout").is_some());
+        let failed = form.get("error").is_some();
+        let problem = browser.session.problem.take();
+        let page = issuer.pages.login(&Login {
+            problem: problem
+                .as_deref()
+                .or(failed.then_some("Invalid username or password.")),
+            logged_out: form.get("logout").is_some(),
+            institutes: issuer
+                .institutes
+                .iter()
+                .map(|line| &line.provider)
+                .collect(),
+        });
         let response = issuer.answers.page(200, page);
         return browser.keep(&issuer, response);
     }
@@ -39,22 +50,8 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
                 .redirect(302, &issuer.url("login?error=failure"), Caching::Never);
         return browser.keep(&issuer, response);
     };
-    browser.renew(&issuer);
-    browser.session.user = Some((user.uuid.clone(), issuer.now()));
     issuer.actor.note(format!("{} logs in", user.username));
-    let back = if issuer.must_sign(&user, issuer.now()) {
-        "/iam/aup/sign".to_owned()
-    } else {
-        browser
-            .session
-            .saved
-            .take()
-            .unwrap_or_else(|| "/dashboard".into())
-    };
-    let response = issuer
-        .answers
-        .redirect(302, &issuer.url(&back), Caching::Never);
-    browser.keep(&issuer, response)
+    browser.log_in(&issuer, &user, false)
 }
 
 /// Ends the session.

@@ -8,6 +8,7 @@ pub mod cors;
 pub mod device;
 pub mod devicecode;
 pub mod discovery;
+pub mod institute;
 pub mod introspect;
 pub mod jwk;
 pub mod keys;

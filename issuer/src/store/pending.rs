@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::Login;
+use crate::institute::{Journey, Stranger};
 
 /// An authorization request that waits for the person's answer.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,14 @@ pub struct Session {
     pub pending: Option<Approval>,
     /// Device code that this session has verified.
     pub user_code: Option<String>,
+    /// The login was at a home institute.
+    pub external: bool,
+    /// On the way to a home institute.
+    pub journey: Option<Journey>,
+    /// Vouched for by an institute, and not known here.
+    pub stranger: Option<Stranger>,
+    /// What the login page must say.
+    pub problem: Option<String>,
     /// An authorization request was seen before.
     pub seen: bool,
 }

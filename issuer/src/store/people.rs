@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use super::{read, write};
-use crate::config::{GroupConfig, UserConfig};
+use crate::config::{GroupConfig, OidcId, UserConfig};
 use crate::groups::Memberships;
 use crate::order;
 use crate::policies::Person;
@@ -19,6 +19,8 @@ pub struct User {
     pub username: Arc<str>,
     /// Password.
     pub password: String,
+    /// Who this person is at home institutes.
+    pub oidc_ids: Vec<OidcId>,
     /// Administers the issuer.
     pub admin: bool,
     /// May log in.
@@ -63,6 +65,17 @@ pub struct Group {
     pub uuid: Arc<str>,
     /// For people.
     pub description: Option<String>,
+}
+
+/// Whom an institute's subject stands for.
+#[derive(Clone, Debug)]
+pub enum External {
+    /// A person who may come in.
+    Member(Arc<User>),
+    /// A person who may not.
+    Suspended(Arc<User>),
+    /// Nobody here.
+    Unknown,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +178,7 @@ impl People {
             uuid: old.unwrap_or_else(|| config.uuid.clone().unwrap_or_else(uuid).into()),
             username: config.username.as_str().into(),
             password: config.password.clone(),
+            oidc_ids: config.oidc_ids.clone(),
             admin: config.admin,
             active: config.active,
             aup_signed_at: config.aup_signed.then_some(now),
@@ -201,6 +215,21 @@ impl People {
             .get(username)
             .and_then(|uuid| book.users.get(uuid))
             .cloned()
+    }
+
+    /// The person whom a home institute knows by that subject.
+    pub fn by_external(&self, issuer: &str, subject: &str) -> External {
+        let book = read(&self.book);
+        let linked = |id: &OidcId| id.issuer == issuer && id.subject == subject;
+        let user = book
+            .users
+            .values()
+            .find(|user| user.oidc_ids.iter().any(linked));
+        match user {
+            None => External::Unknown,
+            Some(user) if user.active => External::Member(Arc::clone(user)),
+            Some(user) => External::Suspended(Arc::clone(user)),
+        }
     }
 
     /// Changes a person.

@@ -41,6 +41,8 @@ pub struct Login {
     pub at: i64,
     /// In a browser (as against the password grant).
     pub browser: bool,
+    /// At a home institute: no password was typed here.
+    pub external: bool,
     /// `max_age` was asked, so that `auth_time` must be told (CLM-17).
     pub tell_time: bool,
     /// The request's nonce.
