@@ -5,23 +5,26 @@ use std::sync::Arc;
 
 use carnet_profile::jose::Token;
 use carnet_profile::judge::{
-    Allowance, Authorised, Check, Demand, Diagnosis, Effect, Grounds, Policy, Principal, Refusal,
-    Rules, StorageAction, StorageDemand, TrustedIssuer, Verdict, VerifiedTokens, judge_seen,
+    Authorised, Check, Demand, Diagnosis, Grounds, Refusal, Rules, StorageAction, StorageDemand,
+    Verdict, VerifiedTokens, judge_seen,
 };
 use carnet_profile::path::RequestPath;
-use carnet_profile::scope::StoragePrivilege;
+use carnet_profile::present::{Places, Presented};
 use carnet_stage::{Actor, StartError};
-use http::{HeaderMap, HeaderValue, header};
+use http::request::Parts;
+use http::{HeaderValue, header};
 
 use crate::answer::{self, Answer};
 use crate::area::Area;
-use crate::config::{Action, Config, Strategy};
-use crate::dialect::{self, Challenge, Dialect, DialectName, Doing};
+use crate::config::Config;
+use crate::credential;
+use crate::dialect::{self, Challenge, Dialect, Doing, ScopeRules, Understanding};
 use crate::keys::Keys;
 use crate::macaroon::{self, Macaroons};
 use crate::methods::Call;
 use crate::namespace::Entry;
 use crate::path::CleanPath;
+use crate::rules;
 
 /// What a handler holds that was let in.
 pub(crate) struct Pass {
@@ -55,16 +58,11 @@ pub(crate) struct Door {
     actor: Actor,
     dialect: &'static Dialect,
     rules: Rules,
+    places: Places,
     keys: Keys,
     seen: VerifiedTokens,
     area: Arc<Area>,
     macaroons: Option<Arc<Macaroons>>,
-}
-
-/// What a request brings to be let in.
-enum Credential {
-    None,
-    Bearer(String),
 }
 
 /// What the shape of a refusal depends on.
@@ -88,12 +86,13 @@ impl Door {
         area: Arc<Area>,
         macaroons: Option<Arc<Macaroons>>,
     ) -> Result<Self, StartError> {
-        let rules = rules(actor, config, dialect)?;
+        let rules = rules::rules(actor, config, dialect)?;
         Ok(Self {
-            keys: Keys::new(actor.clone()),
+            keys: Keys::new(actor.clone(), dialect.tokens.key_retry),
             seen: VerifiedTokens::new(1024),
             actor: actor.clone(),
             dialect,
+            places: rules::places(config, dialect),
             rules,
             area,
             macaroons,
@@ -125,22 +124,22 @@ impl Door {
         doing: Doing,
         path: &CleanPath,
     ) -> Result<Pass, Answer> {
-        let brought = credential(&call.parts.headers, call.parts.uri.query(), self.dialect);
-        let unreadable = matches!(&brought, Ok(Credential::Bearer(text)) if !is_token_text(text));
-        let verdict = match brought {
-            Ok(Credential::None) => self.judge(None, doing, path).await,
-            Ok(Credential::Bearer(text)) => self.judge(Some(&text), doing, path).await,
-            Err(refusal) => Verdict::refuse(
-                format!("{doing:?} {}", path.as_str()),
-                None,
-                Vec::new(),
-                refusal,
-            ),
+        let brought = self.presented(call, None);
+        let verdict = match &brought {
+            Presented::Refused(refusal) if refusal.diagnosis == Diagnosis::WrongScheme => {
+                // Another scheme is no token, and what is open to all stays so.
+                match self.judge(None, doing, path).await {
+                    open if open.granted => open,
+                    closed => Verdict::refuse(closed.demand, None, closed.checks, refusal.clone()),
+                }
+            }
+            Presented::Refused(refusal) => malformed(doing, path, refusal),
+            found => self.judge(found.token(), doing, path).await,
         };
         self.actor.judged(verdict.jti(), &verdict);
         let seen = Seen {
             bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
-            unreadable,
+            unreadable: brought.token().is_some_and(|text| !is_token_text(text)),
             copying: call.parts.method.as_str() == "COPY",
             over: doing == Doing::PutOver,
         };
@@ -148,6 +147,41 @@ impl Door {
             .authorise()
             .map(|authorised| Pass { authorised })
             .map_err(|refusal| self.refused(&refusal, seen))
+    }
+
+    /// Refuses a request whose form holds a token, where none is taken from forms.
+    pub(crate) fn refuse_form(&self, call: &Call, form: &str) -> Option<Answer> {
+        let brought = self.presented(call, Some(form));
+        let Presented::Refused(refusal) = &brought else {
+            return None;
+        };
+        let verdict = malformed(Doing::Change, &call.path, refusal);
+        self.actor.judged(None, &verdict);
+        let seen = Seen {
+            bearer: false,
+            unreadable: false,
+            copying: false,
+            over: false,
+        };
+        Some(self.refused(refusal, seen))
+    }
+
+    /// The path of a request is refused before any token is looked at; the journal hears of it.
+    pub(crate) fn refuse_path(&self, raw: &str, why: &str) {
+        let refusal = Refusal::bad_request(Diagnosis::RequestPath, why);
+        let check = Check::new("path", false, raw.to_owned(), "a path in normal form");
+        let verdict = Verdict::refuse(raw, None, vec![check], refusal);
+        self.actor.judged(None, &verdict);
+    }
+
+    /// Whether the token of a request stands in its URL.
+    pub(crate) fn in_url(&self, parts: &Parts) -> bool {
+        credential::in_url(&self.places, &self.dialect.tokens, parts)
+    }
+
+    fn presented<'r>(&self, call: &'r Call, form: Option<&'r str>) -> Presented<'r> {
+        let (headers, query) = (&call.parts.headers, call.parts.uri.query());
+        credential::presented(&self.places, &self.dialect.tokens, headers, query, form)
     }
 
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
@@ -183,16 +217,19 @@ impl Door {
             .and_then(|token| token.claims.scope())
             .unwrap_or_default();
         let capability = scope.split(' ').any(|item| item.starts_with("storage."));
-        if self.dialect.name == DialectName::Default || !capability {
-            return judge_seen(
-                &self.rules,
-                token,
-                self.keys.source(),
-                Some(&self.seen),
-                &demand,
-                now,
-            );
-        }
+        let own = match &self.dialect.scopes {
+            Understanding::Own(rules) if capability => rules,
+            _ => {
+                return judge_seen(
+                    &self.rules,
+                    token,
+                    self.keys.source(),
+                    Some(&self.seen),
+                    &demand,
+                    now,
+                );
+            }
+        };
         let source = self.keys.source();
         let identity = judge_seen(
             &self.rules,
@@ -203,15 +240,20 @@ impl Door {
             now,
         );
         if identity.granted {
-            self.by_dialect(identity, doing, path)
+            self.by_dialect(own, identity, doing, path)
         } else {
             identity
         }
     }
 
     /// The scopes as the dialect understands them, for a token that is valid.
-    fn by_dialect(&self, identity: Verdict, doing: Doing, path: &CleanPath) -> Verdict {
-        let rules = &self.dialect.scopes;
+    fn by_dialect(
+        &self,
+        rules: &ScopeRules,
+        identity: Verdict,
+        doing: Doing,
+        path: &CleanPath,
+    ) -> Verdict {
         let claims = identity.claims.clone();
         let scope = claims
             .as_ref()
@@ -295,8 +337,12 @@ impl Door {
                         Diagnosis::IssUnknown | Diagnosis::MissingIss | Diagnosis::Malformed
                     )
             }
-            Challenge::Never => false,
+            Challenge::Never | Challenge::Basic => false,
         };
+        if habits.challenge == Challenge::Basic && status == 401 {
+            let realm = format!("Basic realm=\"{}\"", self.rules.realm);
+            answer::set(&mut answer, header::WWW_AUTHENTICATE, &realm);
+        }
         if let Some(value) = refusal
             .www_authenticate(&self.rules.realm)
             .filter(|_| challenge)
@@ -322,6 +368,13 @@ fn is_token_text(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
+}
+
+fn malformed(doing: Doing, path: &CleanPath, refusal: &Refusal) -> Verdict {
+    let saw = refusal.description.clone();
+    let check = Check::new("token", false, saw, "one bearer token");
+    let wanted = format!("{doing:?} {}", path.as_str());
+    Verdict::refuse(wanted, None, vec![check], refusal.clone())
 }
 
 fn by_macaroon(
@@ -397,152 +450,4 @@ fn demand(doing: Doing, path: &CleanPath, directory: bool) -> Result<Demand, Ref
     let one = StorageDemand::new(action, parsed);
     let directory = directory || one.directory;
     Ok(Demand::Storage(vec![one.directory(directory)]))
-}
-
-/// The token of a request. The same field twice counts once, two different ones are an error (§1.0).
-fn credential(
-    headers: &HeaderMap,
-    query: Option<&str>,
-    dialect: &Dialect,
-) -> Result<Credential, Refusal> {
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    if let Some(first) = fields.next() {
-        if dialect.name != DialectName::Storm && fields.any(|other| other != first) {
-            return Err(Refusal::bad_request(
-                Diagnosis::MultipleTokens,
-                "two different Authorization fields",
-            ));
-        }
-        let text = first.to_str().unwrap_or_default().trim();
-        return Ok(match text.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Credential::Bearer(
-                if dialect.name == DialectName::Storm {
-                    token
-                } else {
-                    token.trim()
-                }
-                .to_owned(),
-            ),
-            None if text.eq_ignore_ascii_case("bearer") => Credential::Bearer(String::new()),
-            _ => Credential::None,
-        });
-    }
-    if dialect.name == DialectName::Storm {
-        return Ok(Credential::None);
-    }
-    let found = query.and_then(|query| {
-        query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("authz="))
-    });
-    Ok(match found {
-        None => Credential::None,
-        Some(value) => {
-            let decoded = percent_encoding::percent_decode_str(value)
-                .decode_utf8_lossy()
-                .into_owned();
-            let token = match decoded.split_once(' ') {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    token.trim().to_owned()
-                }
-                _ => decoded,
-            };
-            Credential::Bearer(token)
-        }
-    })
-}
-
-fn rules(actor: &Actor, config: &Config, dialect: &Dialect) -> Result<Rules, StartError> {
-    let mut rules = Rules::new(actor.host(), actor.base_url());
-    if !config.audiences.is_empty() {
-        rules.audiences.clone_from(&config.audiences);
-    }
-    let leeway = i64::from(config.leeway.0);
-    rules.accept_any_audience = config.any_audience.0;
-    rules.version = config.profile;
-    rules.not_before_leeway = leeway;
-    rules.expiry_leeway = Some(leeway);
-    rules.listing = vec![StoragePrivilege::Read, StoragePrivilege::Modify];
-    rules.stat_of_ancestors = true;
-    rules.max_token_bytes = 32 * 1024;
-    rules.lenient = dialect.name != DialectName::Default;
-    if dialect.name == DialectName::Storm {
-        rules.algorithms = vec![carnet_profile::jose::Algorithm::Rs256];
-        rules.version = carnet_profile::version::ProfileVersion::V1_0;
-        rules.max_validity = Some(i64::MAX);
-    }
-    let policies = policies(config)?;
-    for issuer in &config.issuers {
-        if issuer.url.is_empty() {
-            return Err(StartError::new("an issuer needs its `url`"));
-        }
-        let mut trusted = TrustedIssuer::new(
-            issuer.url.clone(),
-            issuer.base_path.clone().unwrap_or_else(|| "/".into()),
-        );
-        let uses = |part| issuer.strategy.is_empty() || issuer.strategy.contains(&part);
-        trusted.capabilities = uses(Strategy::Capability);
-        if uses(Strategy::Group) {
-            trusted.policies.clone_from(&policies);
-        }
-        rules.issuers.push(trusted);
-    }
-    for policy in config
-        .policies
-        .iter()
-        .filter(|policy| policy.anonymous && !policy.deny)
-    {
-        for path in &policy.paths {
-            rules.anonymous.push(Allowance {
-                path: path.clone(),
-                privileges: privileges(&policy.actions),
-            });
-        }
-    }
-    Ok(rules)
-}
-
-fn policies(config: &Config) -> Result<Vec<Policy>, StartError> {
-    let mut policies = Vec::new();
-    for policy in config.policies.iter().filter(|policy| !policy.anonymous) {
-        let who = match (&policy.group, &policy.subject, policy.anyone) {
-            (Some(group), None, false) => Principal::Group(group.clone()),
-            (None, Some(subject), false) => Principal::Subject(subject.clone()),
-            (None, None, true) => Principal::Everyone,
-            _ => {
-                return Err(StartError::new(
-                    "a policy names one of `group`, `subject`, `anyone` and `anonymous`",
-                ));
-            }
-        };
-        for path in &policy.paths {
-            policies.push(Policy {
-                effect: if policy.deny {
-                    Effect::Deny
-                } else {
-                    Effect::Permit
-                },
-                who: who.clone(),
-                path: path.clone(),
-                privileges: privileges(&policy.actions),
-            });
-        }
-    }
-    Ok(policies)
-}
-
-fn privileges(actions: &[Action]) -> Vec<StoragePrivilege> {
-    if actions.is_empty() {
-        return StoragePrivilege::ALL.to_vec();
-    }
-    actions
-        .iter()
-        .map(|action| match action {
-            Action::Read => StoragePrivilege::Read,
-            Action::Create => StoragePrivilege::Create,
-            Action::Modify => StoragePrivilege::Modify,
-            Action::Stage => StoragePrivilege::Stage,
-            Action::Poll => StoragePrivilege::Poll,
-        })
-        .collect()
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use carnet_profile::jose::Algorithm;
 use carnet_profile::version::ProfileVersion;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -34,8 +35,10 @@ pub struct Config {
     pub backend: Backend,
     /// Most bytes it holds; beyond, it answers 507.
     pub quota: Option<Size>,
-    /// How many seconds a token's times may be off; 60 when not given.
-    pub leeway: Leeway,
+    /// How many seconds a token's times may be off; the dialect decides when not given (ours: 60).
+    pub leeway: Option<u32>,
+    /// What tokens are taken, and where from.
+    pub tokens: Tokens,
     /// The edition of the token profile it goes by.
     pub profile: ProfileVersion,
     /// Checksums computed while bytes pass, beside adler32: `md5`, `sha-256`, `sha-512`, `sha`, `crc32c`.
@@ -63,15 +66,28 @@ impl Default for AnyAudience {
     }
 }
 
-/// Seconds of leeway for a token's times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Leeway(pub u32);
-
-impl Default for Leeway {
-    fn default() -> Self {
-        Self(60)
-    }
+/// What tokens are taken, and where from (issuer page §4). The dialect decides what is not given.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// `?access_token=…` is taken.
+    pub access_token_parameter: Option<bool>,
+    /// `?authz=…` is taken.
+    pub authz_parameter: Option<bool>,
+    /// Longest token ("8 KiB").
+    pub longest: Option<Size>,
+    /// Signature algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
+    /// The header's `typ` must be `at+jwt` (RFC 9068).
+    pub require_at_jwt: bool,
+    /// Longest time a token may be valid, in seconds.
+    pub longest_life: Option<u32>,
+    /// A token whose `iat` lies in the future is refused.
+    pub refuse_future_iat: bool,
+    /// `se1.example` is as good an audience as `https://se1.example`.
+    pub bare_host_audience: bool,
+    /// A bad storage scope is dropped instead of making the token invalid.
+    pub lenient: Option<bool>,
 }
 
 /// One trusted issuer (storage page §3.5).
@@ -112,6 +128,8 @@ pub struct Policy {
     pub anyone: bool,
     /// Everybody, without a token too.
     pub anonymous: bool,
+    /// The token must carry the scope `host.auth` too, as a service's does (profile 1.3).
+    pub host_auth: bool,
     /// Whether it forbids instead of allowing.
     pub deny: bool,
 }

@@ -31,9 +31,9 @@ struct Fetched {
 }
 
 impl Keys {
-    pub(crate) fn new(actor: Actor) -> Self {
+    pub(crate) fn new(actor: Actor, retry: i64) -> Self {
         let policy = CachePolicy {
-            retry: 30,
+            retry,
             ..CachePolicy::default()
         };
         Self {

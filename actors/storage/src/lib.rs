@@ -17,12 +17,14 @@ pub mod xml;
 mod answer;
 mod area;
 mod authorise;
+mod credential;
 mod element;
 pub mod faults;
 mod keys;
 mod macaroon;
 pub mod methods;
 mod routes;
+mod rules;
 mod tape;
 mod writing;
 

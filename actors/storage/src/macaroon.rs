@@ -18,6 +18,10 @@ use crate::path::covers;
 const MARK: &str = "carnet-macaroon.";
 /// The longest request for one.
 const LONGEST: usize = 4096;
+/// What RFC 6750 §2.2 would have in a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// The longest form that is searched for a token.
+const LONGEST_FORM: usize = 64 << 10;
 /// The longest life of one, in seconds.
 const LONGEST_LIFE: i64 = 7 * 24 * 3600;
 
@@ -126,6 +130,16 @@ const ACTIVITIES: [&str; 8] = [
 pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
     let kind = call.header("content-type").unwrap_or_default();
+    if element.dialect.tokens.looks_in_forms && kind.starts_with(FORM) {
+        let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST_FORM).await else {
+            return answer::text(413, "a form is at most 64 KiB long");
+        };
+        let form = String::from_utf8_lossy(&bytes);
+        let refused = element.door.refuse_form(&call, &form);
+        return refused.unwrap_or_else(|| {
+            answer::text(element.dialect.methods.post, "POST is not supported here")
+        });
+    }
     let Some(macaroons) = element.macaroons.clone() else {
         return answer::text(element.dialect.methods.post, "POST is not supported here");
     };

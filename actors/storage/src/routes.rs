@@ -27,9 +27,12 @@ pub(crate) fn routes(element: Arc<Element>) -> Router {
     Router::new().fallback(serve).with_state(element)
 }
 
-async fn serve(State(element): State<Arc<Element>>, mut request: Request) -> Answer {
+async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer {
     let mut installed = faults::arriving(&element, request.method(), request.uri().path()).await;
     let head = request.method() == Method::HEAD;
+    let (parts, body) = request.into_parts();
+    let in_url = element.door.in_url(&parts);
+    let mut request = Request::from_parts(parts, body);
     if let Some(inside) = installed.inside() {
         request.extensions_mut().insert(inside);
     }
@@ -41,6 +44,11 @@ async fn serve(State(element): State<Arc<Element>>, mut request: Request) -> Ans
         .headers_mut()
         .entry(header::SERVER)
         .or_insert(HeaderValue::from_static(element.dialect.server));
+    if in_url && found.status().as_u16() < 300 {
+        found
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
     if head
         && found.headers().get(header::CONTENT_LENGTH).is_none()
         && found.status().as_u16() < 300
@@ -80,7 +88,10 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     let raw = aliased(&raw, methods.aliases);
     let path = match CleanPath::parse(raw, element.dialect.paths) {
         Ok(path) => path,
-        Err(fault) => return answer::text(fault.status, &fault.why),
+        Err(fault) => {
+            element.door.refuse_path(raw, &fault.why);
+            return answer::text(fault.status, &fault.why);
+        }
     };
     let call = Call {
         element,

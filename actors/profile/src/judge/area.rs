@@ -125,7 +125,8 @@ impl Court<'_> {
         let no_groups = Vec::new();
         let groups = known.groups.as_ref().unwrap_or(&no_groups);
         let subject = known.claims.sub().unwrap_or_default();
-        let mut denied = None;
+        let (mut denied, mut lacking) = (None, false);
+        let service = self.rules.version.knows_hosts() && scopes.contains("host.auth");
         for privilege in needed {
             let first = issuer.policies.iter().find(|policy| {
                 let about = match &policy.who {
@@ -133,9 +134,11 @@ impl Court<'_> {
                     Principal::Subject(name) => name == subject,
                     Principal::Everyone => true,
                 };
-                about
+                let fits = about
                     && policy.privileges.contains(privilege)
-                    && part.path.within(&policy.path).is_some()
+                    && part.path.within(&policy.path).is_some();
+                lacking |= fits && policy.host_auth && !service;
+                fits && (service || !policy.host_auth)
             });
             match first {
                 Some(policy) if policy.effect == Effect::Permit => {
@@ -159,12 +162,16 @@ impl Court<'_> {
         };
         let diagnosis = match denied {
             Some(_) => Diagnosis::GroupDenied,
+            None if lacking => Diagnosis::HostAuth,
             None if groups.is_empty() => slip(scopes).unwrap_or(Diagnosis::NothingGranted),
             None => Diagnosis::GroupNotPermitted,
         };
         let wanted = format!("permitted to {} {}", part.action.words(), part.path);
         let refusal = Refusal::insufficient(diagnosis, describe(diagnosis, part, &wanted))
-            .with_scope(needed.first().map(|first| item(*first, relative)));
+            .with_scope(match diagnosis {
+                Diagnosis::HostAuth => Some("host.auth".to_owned()),
+                _ => needed.first().map(|first| item(*first, relative)),
+            });
         self.failed(NAME, saw, wanted, refusal);
         None
     }
@@ -316,6 +323,7 @@ fn describe(diagnosis: Diagnosis, part: &StorageDemand, wanted: &str) -> String 
         Diagnosis::NoStorageCap => "the token has capabilities, none of them for storage",
         Diagnosis::NothingGranted => "neither a capability nor a group grants anything here",
         Diagnosis::GroupDenied => "a policy denies it",
+        Diagnosis::HostAuth => "the subject may, but the token lacks the scope host.auth",
         Diagnosis::GroupNotPermitted => "no group of the token is permitted this",
         Diagnosis::DestNotCovered => "no scope covers the new name",
         _ => "no scope covers it",

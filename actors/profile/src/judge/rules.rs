@@ -97,6 +97,8 @@ pub struct Policy {
     pub path: String,
     /// What.
     pub privileges: Vec<StoragePrivilege>,
+    /// Whether the token must also carry `host.auth` (CAP-17).
+    pub host_auth: bool,
 }
 
 /// A part of the server that is open to everybody.
@@ -183,6 +185,7 @@ impl TrustedIssuer {
             who,
             path,
             privileges,
+            host_auth: false,
         });
         self
     }

@@ -7,6 +7,7 @@ mod scopes;
 mod storm;
 #[cfg(test)]
 mod table;
+mod tokens;
 mod xrootd;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::path::PathRules;
 pub use scopes::{
     Demand, Doing, Matching, ScopeFault, ScopeRules, Unrooted, Verb, decide, demands,
 };
+pub use tokens::{Malformed, Repeats, Tokens};
 
 /// The dialects there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +29,10 @@ pub enum DialectName {
     #[default]
     #[serde(rename = "default")]
     Default,
+    /// The same by the letter of the profile: one token in the `Authorization` header and nowhere else, no
+    /// grace after its end, no collection made or looked at that no scope covers.
+    #[serde(rename = "strict")]
+    Strict,
     /// XRootD 5.5.3, as Debian 12 ships it.
     #[serde(rename = "xrootd-5.5")]
     Xrootd55,
@@ -46,6 +52,7 @@ impl DialectName {
     pub fn switches(self) -> &'static Dialect {
         match self {
             Self::Default => &default::DIALECT,
+            Self::Strict => &default::STRICT,
             Self::Xrootd55 => &xrootd::V5_5,
             Self::Xrootd6 => &xrootd::V6,
             Self::Storm => &storm::DIALECT,
@@ -63,14 +70,30 @@ pub struct Dialect {
     pub server: &'static str,
     /// How request paths are read.
     pub paths: PathRules,
+    /// Where tokens are taken from, and what they must be.
+    pub tokens: Tokens,
     /// What scopes allow.
-    pub scopes: ScopeRules,
+    pub scopes: Understanding,
     /// Statuses of refusals.
     pub refusals: Refusals,
     /// Statuses and habits of the plain methods.
     pub methods: Methods,
     /// Third-party copies.
     pub tpc: Tpc,
+}
+
+/// Who says what a token's scopes allow.
+#[derive(Debug)]
+pub enum Understanding {
+    /// The judge of the profile (issuer page §1.3).
+    Profile {
+        /// HEAD and PROPFIND 0 of an ancestor of a scope's path (storage page §3.2).
+        stat_ancestors: bool,
+        /// `storage.modify` lists collections, as `storage.read` does.
+        modify_lists: bool,
+    },
+    /// The server's own reading of them (storage page §3.8).
+    Own(ScopeRules),
 }
 
 /// How a refusal looks (storage page §3.3).
@@ -97,6 +120,8 @@ pub struct Refusals {
 pub enum Challenge {
     /// On every 401 and 403 (RFC 6750 §3).
     Always,
+    /// `Basic` on every 401, whatever was sent (storage page §3.3).
+    Basic,
     /// Only for a token that was read and found bad.
     BadToken,
     /// Never.
@@ -137,6 +162,8 @@ pub struct Methods {
     pub put_needs_length: bool,
     /// MKCOL makes missing parents.
     pub mkcol_mkpath: bool,
+    /// MKCOL where something is asks for the right to replace it.
+    pub mkcol_judges_over: bool,
     /// MKCOL where something is.
     pub mkcol_existing: u16,
     /// MKCOL with a body: the status, or none when the body is ignored.
@@ -155,6 +182,14 @@ pub struct Methods {
     pub move_elsewhere: u16,
     /// Local COPY exists.
     pub copy_local: bool,
+    /// Local COPY takes collections whole whatever `Depth` says.
+    pub copy_always_deep: bool,
+    /// MOVE and local COPY without `Destination`.
+    pub no_destination: u16,
+    /// `Destination` may be a bare path or have the scheme `davs`.
+    pub loose_destination: bool,
+    /// `Destination` that cannot be read.
+    pub bad_destination: u16,
     /// Local COPY without `Overwrite` may replace.
     pub copy_overwrites: bool,
     /// A `Range` that cannot be read: 200 (ignored) or 416.
@@ -181,6 +216,10 @@ pub struct Methods {
     pub patch: u16,
     /// POST of what is no macaroon request.
     pub post: u16,
+    /// `Content-Type` of a file that is got, when there is one.
+    pub content_type: Option<&'static str>,
+    /// GET and HEAD of a file whose name is written with a final slash: this status; none: the file.
+    pub file_with_slash: Option<u16>,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
     /// GET with a final slash: 302 to the form without.

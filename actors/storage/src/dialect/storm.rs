@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use carnet_profile::jose::Algorithm;
+use carnet_profile::version::ProfileVersion;
+
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
-    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, Malformed, MarkerStyle, Matching, Methods,
+    OnDisconnect, Partial, Prehead, Refusals, Repeats, ScopeRules, Tokens, Tpc, Understanding,
+    Unrooted, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -17,11 +21,21 @@ pub(super) const DIALECT: Dialect = Dialect {
     paths: PathRules {
         empty_segment: Oddity::Refuse(400),
         dot_segment: Oddity::Refuse(400),
-        parent_segment: 400,
-        encoded_slash: Oddity::Refuse(400),
         refused: &["%25", ";", "%3b", "%5c", "\\", "%2e"],
+        ..default::PATHS
     },
-    scopes: ScopeRules {
+    tokens: Tokens {
+        authz_parameter: false,
+        repeats: Repeats::FirstWins,
+        malformed: Malformed::SecondBlank,
+        algorithms: &[Algorithm::Rs256],
+        edition: Some(ProfileVersion::V1_0),
+        any_lifetime: true,
+        lenient: true,
+        private: false,
+        ..tokens::USUAL
+    },
+    scopes: Understanding::Own(ScopeRules {
         unrooted: Unrooted::Nothing,
         matching: Matching::Expression,
         resolves: false,
@@ -41,36 +55,29 @@ pub(super) const DIALECT: Dialect = Dialect {
         delete: &[&[Verb::Modify]],
         move_from: &[&[Verb::Modify]],
         move_to: CREATE,
-    },
+    }),
     refusals: Refusals {
-        anonymous: 401,
-        bad_token: 401,
-        denied: 403,
-        copy_denied: 403,
-        copy_over_denied: 403,
         challenge: Challenge::BadToken,
         html: true,
+        ..default::REFUSALS
     },
     methods: Methods {
         allow: "MKCOL, PROPFIND, COPY, OPTIONS, PUT, DELETE, MOVE, PROPPATCH",
         allow_file: "PROPFIND, COPY, OPTIONS, GET, HEAD, DELETE, MOVE, PROPPATCH, GET, HEAD",
         options_needs_token: true,
-        put_new: 201,
-        put_over: 204,
-        put_directory: 405,
-        put_mkpath: true,
         put_range: None,
         put_needs_length: false,
-        mkcol_mkpath: false,
-        mkcol_existing: 405,
+        mkcol_judges_over: true,
         mkcol_body: None,
-        delete: 204,
         delete_nonempty: 412,
         move_overwrites: false,
         move_over: 201,
         move_same: 412,
         move_elsewhere: 201,
-        copy_local: true,
+        copy_always_deep: true,
+        no_destination: 500,
+        loose_destination: false,
+        bad_destination: 403,
         copy_overwrites: false,
         range_invalid: 416,
         infinity: Infinity::Served,
@@ -82,20 +89,18 @@ pub(super) const DIALECT: Dialect = Dialect {
         put_digest: false,
         max_head: 8 * 1024,
         aliases: &["/webdav", "/fileTransfer"],
-        patch: 501,
         post: 403,
+        content_type: None,
         etag: false,
         slash_redirects: true,
-        smile: "",
         proppatch: Some(500),
         lock: 500,
         unknown: 405,
+        ..default::METHODS
     },
     tpc: Tpc {
-        status: 202,
         content_type: None,
         first_marker: Duration::from_secs(5),
-        period: Duration::from_secs(5),
         style: MarkerStyle::Bare,
         last_marker: false,
         terminal_newline: false,
@@ -103,16 +108,12 @@ pub(super) const DIALECT: Dialect = Dialect {
         partial: Partial::Left,
         on_disconnect: OnDisconnect::Continue,
         verify_push: VerifyPush::None,
-        require_checksum: false,
-        overwrite_false: 412,
-        both: Some(400),
         neither: 500,
         relative: 500,
-        no_parent: 409,
-        push_missing: 404,
         onto_directory: 412,
         compares: false,
         user_agent: "Apache-HttpClient/5.4.3 (Java/17.0.15)",
         mkpath: false,
+        ..default::TPC
     },
 };

@@ -1,89 +1,70 @@
 //! XRootD 5.5.3 and 6.2.1 with the SciTokens and TPC plug-ins (storage page §1.1, §2, §3.8).
 
-use std::time::Duration;
+use carnet_profile::jose::Algorithm;
+use carnet_profile::version::ProfileVersion;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Matching, Methods, OnDisconnect,
-    Partial, Prehead, Refusals, ScopeRules, Tpc, Unrooted, Verb, VerifyPush,
+    Challenge, Dialect, DialectName, Infinity, Malformed, Matching, Methods, Partial, Prehead,
+    Refusals, ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
 const PATHS: PathRules = PathRules {
-    empty_segment: Oddity::Resolve,
-    dot_segment: Oddity::Resolve,
     parent_segment: 403,
     encoded_slash: Oddity::Resolve,
-    refused: &[],
+    ..default::PATHS
 };
 
 const READ: &[&[Verb]] = &[&[Verb::Read]];
 const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
 const ANY: &[&[Verb]] = &[&[Verb::Read], &[Verb::Create], &[Verb::Modify]];
 
+const TOKENS: Tokens = Tokens {
+    malformed: Malformed::BadToken,
+    algorithms: &Algorithm::PROFILE,
+    edition: Some(ProfileVersion::V1_0),
+    leeway: 0,
+    any_lifetime: true,
+    lenient: true,
+    private: false,
+    ..tokens::USUAL
+};
+
 const METHODS: Methods = Methods {
     allow: "HEAD,GET,PUT,PROPFIND,DELETE,OPTIONS,COPY",
     allow_file: "HEAD,GET,PUT,PROPFIND,DELETE,OPTIONS,COPY",
-    options_needs_token: false,
-    put_new: 201,
     put_over: 201,
     put_directory: 409,
-    put_mkpath: true,
     put_range: None,
     put_needs_length: false,
     mkcol_mkpath: true,
-    mkcol_existing: 405,
     mkcol_body: None,
     delete: 200,
-    delete_nonempty: 409,
-    move_overwrites: true,
     move_over: 201,
     move_same: 201,
     move_elsewhere: 501,
     copy_local: false,
-    copy_overwrites: true,
-    range_invalid: 200,
     infinity: Infinity::AsZero,
-    absolute_hrefs: false,
     propfind_malformed: None,
-    digest_always: false,
-    locality: false,
-    reads_odd_names: true,
-    put_digest: true,
     max_head: 16 * 1024,
-    aliases: &[],
-    patch: 501,
     post: 501,
-    etag: true,
-    slash_redirects: false,
+    content_type: None,
     smile: ":-)",
     proppatch: Some(501),
-    lock: 501,
-    unknown: 501,
+    ..default::METHODS
 };
 
 const TPC: Tpc = Tpc {
-    status: 202,
-    content_type: Some("text/plain"),
-    first_marker: Duration::ZERO,
-    period: Duration::from_secs(5),
-    style: MarkerStyle::Plain,
     last_marker: false,
     terminal_newline: false,
     prehead: Prehead::Relayed,
     partial: Partial::Left,
-    on_disconnect: OnDisconnect::Cancel,
     verify_push: VerifyPush::None,
-    require_checksum: false,
     overwrite_false: 409,
     both: None,
-    neither: 400,
-    relative: 400,
-    no_parent: 409,
-    push_missing: 404,
     onto_directory: 409,
-    compares: true,
     user_agent: "xrootd-tpc/v6.2.1",
-    mkpath: true,
+    ..default::TPC
 };
 
 const REFUSALS: Refusals = Refusals {
@@ -102,7 +83,8 @@ pub(super) const V5_5: Dialect = Dialect {
     name: DialectName::Xrootd55,
     server: "XrootD/v5.5.3",
     paths: PATHS,
-    scopes: ScopeRules {
+    tokens: TOKENS,
+    scopes: Understanding::Own(ScopeRules {
         unrooted: Unrooted::FromRoot,
         matching: Matching::Prefix,
         resolves: true,
@@ -117,7 +99,7 @@ pub(super) const V5_5: Dialect = Dialect {
         delete: &[&[Verb::Modify, Verb::Read]],
         move_from: CREATE,
         move_to: &[&[Verb::Modify], &[Verb::Create, Verb::Read]],
-    },
+    }),
     refusals: Refusals {
         copy_denied: 401,
         copy_over_denied: 401,
@@ -148,7 +130,8 @@ pub(super) const V6: Dialect = Dialect {
     name: DialectName::Xrootd6,
     server: "XRootD",
     paths: PATHS,
-    scopes: ScopeRules {
+    tokens: TOKENS,
+    scopes: Understanding::Own(ScopeRules {
         unrooted: Unrooted::FromRoot,
         matching: Matching::Components,
         resolves: true,
@@ -163,7 +146,7 @@ pub(super) const V6: Dialect = Dialect {
         delete: &[&[Verb::Modify]],
         move_from: CREATE,
         move_to: CREATE,
-    },
+    }),
     refusals: REFUSALS,
     methods: METHODS,
     tpc: TPC,

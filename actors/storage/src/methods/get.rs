@@ -11,7 +11,7 @@ use super::{Call, conditions};
 use crate::answer::{self, Answer, http_date, set};
 use crate::area::Area;
 use crate::checksum::{Algorithm, wanted, wanted_repr};
-use crate::dialect::{DialectName, Doing};
+use crate::dialect::Doing;
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::xml::escape;
 
@@ -61,6 +61,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
             found
         }
         Some(Entry::Directory(_)) => listing(&call, area),
+        Some(Entry::File(_))
+            if call.path.wants_directory() && methods.file_with_slash.is_some() =>
+        {
+            answer::text(
+                methods.file_with_slash.unwrap_or(404),
+                "a file, not a collection",
+            )
+        }
         Some(Entry::File(file)) => serve(&call, area, &file, head).await,
     }
 }
@@ -143,12 +151,11 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
         }
     };
     if !found.headers().contains_key(header::CONTENT_TYPE)
-        && element.dialect.name == DialectName::Default
+        && let Some(kind) = methods.content_type
     {
-        found.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        );
+        found
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     describe(call, area, file, found).await
 }

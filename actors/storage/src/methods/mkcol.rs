@@ -5,15 +5,14 @@ use axum::body::Body;
 use super::Call;
 use crate::answer::{self, Answer};
 use crate::area::AreaError;
-use crate::dialect::{DialectName, Doing};
+use crate::dialect::Doing;
 use crate::namespace::TreeError;
 
 /// MKCOL. Any body is refused where the dialect knows no meaning for one.
 pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
     let methods = &element.dialect.methods;
-    // StoRM judges MKCOL of something that exists like its replacement (storage page §3.2).
-    let over = element.dialect.name == DialectName::Storm && element.door.peek(&call.path);
+    let over = methods.mkcol_judges_over && element.door.peek(&call.path);
     let doing = if over {
         Doing::PutOver
     } else {

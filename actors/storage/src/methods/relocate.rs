@@ -5,7 +5,7 @@ use url::Url;
 use super::Call;
 use crate::answer::{self, Answer};
 use crate::area::AreaError;
-use crate::dialect::{DialectName, Doing};
+use crate::dialect::Doing;
 use crate::namespace::TreeError;
 use crate::path::CleanPath;
 use crate::routes::aliased;
@@ -101,7 +101,7 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
         return refused;
     }
     let deep = call.header("depth").map(str::trim) != Some("0")
-        || element.dialect.name == DialectName::Storm;
+        || element.dialect.methods.copy_always_deep;
     match element
         .area(&pass)
         .copy(&call.path, &target, deep, replace, call.now())
@@ -126,20 +126,23 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
 )]
 fn destination(call: &Call) -> Result<CleanPath, Answer> {
     let element = &call.element;
-    let storm = element.dialect.name == DialectName::Storm;
+    let methods = &element.dialect.methods;
     let field = match single(&call.parts.headers, "destination") {
         Ok(Some(field)) => field.to_owned(),
         Ok(None) => {
             return Err(answer::text(
-                if storm { 500 } else { 400 },
+                methods.no_destination,
                 "MOVE needs a Destination",
             ));
         }
         Err(fault) => return Err(answer::text(fault.status, &fault.why)),
     };
     let raw = if field.starts_with('/') {
-        if storm {
-            return Err(answer::text(403, "Destination is no absolute URL"));
+        if !methods.loose_destination {
+            return Err(answer::text(
+                methods.bad_destination,
+                "Destination is no absolute URL",
+            ));
         }
         field
             .split(['?', '#'])
@@ -149,21 +152,23 @@ fn destination(call: &Call) -> Result<CleanPath, Answer> {
     } else {
         let url = match field.split_once("://") {
             Some(("dav", rest)) => Url::parse(&format!("http://{rest}")),
-            Some(("davs", rest)) if !storm => Url::parse(&format!("https://{rest}")),
+            Some(("davs", rest)) if methods.loose_destination => {
+                Url::parse(&format!("https://{rest}"))
+            }
             _ => Url::parse(&field),
         };
         let url = match url {
             Ok(url) if matches!(url.scheme(), "http" | "https") => url,
             _ => {
                 return Err(answer::text(
-                    if storm { 403 } else { 400 },
+                    methods.bad_destination,
                     "Destination is no http URL",
                 ));
             }
         };
-        if !element.is_here(&url) && element.dialect.methods.move_elsewhere >= 400 {
+        if !element.is_here(&url) && methods.move_elsewhere >= 400 {
             return Err(answer::text(
-                element.dialect.methods.move_elsewhere,
+                methods.move_elsewhere,
                 "Destination is on another server",
             ));
         }
@@ -172,7 +177,7 @@ fn destination(call: &Call) -> Result<CleanPath, Answer> {
         let path = after.find('/').map_or("/", |at| &after[at..]);
         path.split(['?', '#']).next().unwrap_or("/").to_owned()
     };
-    let raw = aliased(&raw, element.dialect.methods.aliases);
+    let raw = aliased(&raw, methods.aliases);
     CleanPath::parse(raw, element.dialect.paths)
         .map_err(|fault| answer::text(fault.status, &fault.why))
 }

@@ -14,7 +14,7 @@ pub(super) fn rejected(
     status: StatusCode,
 ) -> String {
     match name {
-        DialectName::Default | DialectName::Dcache => {
+        DialectName::Default | DialectName::Strict | DialectName::Dcache => {
             format!("rejected {method}: {}", reason(status))
         }
         DialectName::Xrootd55 => format!("Remote side failed with status code {}", status.as_u16()),
