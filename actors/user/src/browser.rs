@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, StatusCode};
 use indexmap::IndexMap;
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, HomeLogin};
 use crate::error::UserError;
 use crate::html::{self, Field, Form, Html};
 use crate::web;
@@ -55,6 +55,8 @@ impl Page {
 /// What a person does with a page.
 #[derive(Debug, PartialEq, Eq)]
 enum Deed {
+    /// Sign in with the home institute.
+    GoHome,
     /// Type name and password.
     LogIn,
     /// Sign the usage policy.
@@ -70,6 +72,7 @@ pub(crate) struct Browser<'a> {
     actor: &'a Actor,
     config: &'a Config,
     cookies: HashMap<String, IndexMap<String, String>>,
+    went_home: bool,
     logged_in: bool,
     signed: bool,
 }
@@ -81,6 +84,7 @@ impl<'a> Browser<'a> {
             actor,
             config,
             cookies: HashMap::new(),
+            went_home: false,
             logged_in: false,
             signed: false,
         }
@@ -105,7 +109,11 @@ impl<'a> Browser<'a> {
                 .html
                 .forms
                 .iter()
-                .find_map(|form| deed(form).map(|deed| (form, deed)))
+                .find_map(|form| self.goes_home(form).then_some((form, Deed::GoHome)))
+                .or_else(|| {
+                    let mut forms = page.html.forms.iter();
+                    forms.find_map(|form| deed(form).map(|deed| (form, deed)))
+                })
             else {
                 if decided || page.status.is_client_error() || page.status.is_server_error() {
                     return Ok(Arrival::Page(page));
@@ -127,6 +135,19 @@ impl<'a> Browser<'a> {
         )))
     }
 
+    /// Whether a form leads to the person's home institute.
+    fn goes_home(&self, form: &Form) -> bool {
+        let home = self.config.home.as_ref();
+        home.is_some_and(|home| form.field("iss").is_some_and(|f| f.value == home.provider))
+    }
+
+    /// The home institute, when a page is one of its own.
+    fn home_of(&self, page: &Page) -> Option<&'a HomeLogin> {
+        let home = self.config.home.as_ref()?;
+        let own = Url::parse(&home.provider).ok()?;
+        (own.origin() == page.url.origin()).then_some(home)
+    }
+
     async fn act(
         &mut self,
         page: &Page,
@@ -136,9 +157,30 @@ impl<'a> Browser<'a> {
     ) -> Result<Arrival, UserError> {
         let config = self.config;
         match deed {
+            Deed::GoHome => {
+                if self.went_home {
+                    let provider = form.field("iss").map(|f| f.value.clone());
+                    let text = page.html.text.as_str();
+                    return Err(UserError::Home {
+                        provider: provider.unwrap_or_default(),
+                        why: text.chars().take(GLIMPSE).collect(),
+                    });
+                }
+                self.went_home = true;
+                let button = form.fields.iter().find(|f| f.is_button());
+                self.submit(page, form, &[], button).await
+            }
             Deed::LogIn => {
+                let home = self.home_of(page);
+                let (username, password) = match home {
+                    Some(home) => (home.username.as_str(), home.password.as_str()),
+                    None => (config.username.as_str(), config.password.as_str()),
+                };
                 if self.logged_in || page.url.query().is_some_and(|q| q.contains("error")) {
-                    return Err(UserError::Password(config.username.clone()));
+                    return Err(UserError::Password {
+                        username: username.to_owned(),
+                        home: home.map(|home| home.provider.clone()),
+                    });
                 }
                 self.logged_in = true;
                 let name = form
@@ -151,10 +193,7 @@ impl<'a> Browser<'a> {
                     .iter()
                     .find(|f| f.kind == "password")
                     .map_or("password", |f| f.name.as_str());
-                let filled = [
-                    (name, config.username.as_str()),
-                    (secret, config.password.as_str()),
-                ];
+                let filled = [(name, username), (secret, password)];
                 self.submit(
                     page,
                     form,

@@ -11,6 +11,8 @@ pub struct Config {
     pub username: String,
     /// Password at the issuer.
     pub password: String,
+    /// Signs in with a home institute where the login page offers it, instead of with the password above.
+    pub home: Option<HomeLogin>,
     /// Base URL of the token issuer, with its final slash.
     pub issuer: String,
     /// Client id of the person's agent.
@@ -27,11 +29,24 @@ pub struct Config {
     pub device_interval: u64,
 }
 
+/// A person's account at a home institute.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HomeLogin {
+    /// The institute's issuer string: its URL.
+    pub provider: String,
+    /// User name there.
+    pub username: String,
+    /// Password there.
+    pub password: String,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             username: "alice".into(),
             password: String::new(),
+            home: None,
             issuer: "https://iam.example/".into(),
             client_id: "trainee".into(),
             client_secret: None,

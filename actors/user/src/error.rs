@@ -26,9 +26,22 @@ pub enum UserError {
         /// What the issuer says about it.
         description: String,
     },
+    /// The sign-in with a home institute came to nothing.
+    #[error("signing in with {provider} failed: {why}")]
+    Home {
+        /// The institute.
+        provider: String,
+        /// What the page says.
+        why: String,
+    },
     /// The login page did not take the password.
-    #[error("the issuer did not take the password of {0}")]
-    Password(String),
+    #[error("{} did not take the password of {username}", .home.as_deref().unwrap_or("the issuer"))]
+    Password {
+        /// The name that was typed.
+        username: String,
+        /// The home institute, when it was typed there.
+        home: Option<String>,
+    },
     /// The person was asked for something that the scenario does not let it do.
     #[error("{0}")]
     Unwilling(String),

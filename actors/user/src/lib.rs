@@ -15,7 +15,7 @@ mod tokens;
 mod user;
 mod web;
 
-pub use config::Config;
+pub use config::{Config, HomeLogin};
 pub use error::UserError;
 pub use rucio::{RucioSession, RuleOrder, RuleStatus};
 pub use storage::{CopyOrder, Entry, StorageClient};

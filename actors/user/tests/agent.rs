@@ -154,11 +154,17 @@ async fn what_is_wrong_is_said() {
             .get_token_authorization_code(SCOPE, "")
             .await
             .unwrap_err(),
-        UserError::Password("test_100".into())
+        UserError::Password {
+            username: "test_100".into(),
+            home: None
+        }
     );
     assert_eq!(
         wrong.get_token_device_code(SCOPE, "").await.unwrap_err(),
-        UserError::Password("test_100".into())
+        UserError::Password {
+            username: "test_100".into(),
+            home: None
+        }
     );
     let unwilling = world.user(|c| c.consents = false);
     let error = unwilling
