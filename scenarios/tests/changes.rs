@@ -104,7 +104,7 @@ fn real_addresses_take_the_place_of_the_stages_names() {
         .values()
         .filter_map(|a| a.listen.map(|at| at.port()))
         .collect();
-    assert_eq!(ports, [9443, 9444, 9445, 9446, 9447]);
+    assert_eq!(ports, [9443, 9444, 9445, 9446, 9447, 9448]);
     let ActorSpec::Rucio(rucio) = &spec(&scenario, "rucio") else {
         panic!("not Rucio")
     };

@@ -93,7 +93,7 @@ async fn come_back(issuer: &Issuer, mut browser: Browser, form: &Form) -> Respon
     });
     let name = line.map_or("The institute", |line| line.provider.name.as_str());
     let end = Journey::end(journey.as_ref().filter(|_| line.is_some()), name, form);
-    let demand = format!("to sign in with {name}");
+    let demand = format!("signing in with {name}");
     let hint = end.outcome.as_ref().err().cloned();
     issuer.judged(None, demand, end.outcome.is_ok(), end.checks, hint);
     let person = match (end.outcome, line, journey) {

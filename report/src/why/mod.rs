@@ -72,6 +72,15 @@ fn issuer(exchange: &Exchange, path: &str) -> Option<String> {
             wishes(&form)
         )),
         ("GET" | "POST", path) if path.ends_with("/login") => said("the person logs in"),
+        ("GET", path) if path.ends_with("/openid_connect_login") => {
+            said(if field("code").is_some() {
+                "the person comes back from the home institute"
+            } else if field("error").is_some() {
+                "the person comes back from the home institute, which refused"
+            } else {
+                "the person chooses the home institute"
+            })
+        }
         ("GET", path) if path.ends_with("/userinfo") => said("asks who the token speaks for"),
         ("POST", path) if path.ends_with("/introspect") => {
             said("asks the issuer whether a token is still good")
@@ -299,6 +308,18 @@ mod tests {
                 "https://iam.example/authorize?scope=openid&state=x",
                 "",
                 "sends the person's browser to log in and to consent: scope openid",
+            ),
+            (
+                "GET",
+                "https://iam.example/openid_connect_login?iss=https://idp.example",
+                "",
+                "the person chooses the home institute",
+            ),
+            (
+                "GET",
+                "https://iam.example/openid_connect_login?code=…&state=x",
+                "",
+                "the person comes back from the home institute",
             ),
             (
                 "GET",
