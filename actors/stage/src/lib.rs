@@ -13,6 +13,8 @@ mod connector;
 mod event;
 mod exchange;
 mod faults;
+mod guard;
+mod head;
 mod journal;
 mod names;
 mod redact;

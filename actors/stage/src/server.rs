@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -29,6 +29,8 @@ use crate::clock::Clock;
 use crate::connector::READ_BUFFER;
 use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
+use crate::guard::{Guard, REFUSED_HEADER, Refusal};
+use crate::head::Refused;
 use crate::journal::Journal;
 
 /// Bounds of a server, in real time.
@@ -116,9 +118,13 @@ impl Server {
             .timer(TokioTimer::new())
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
+        let http1 = tls.get_ref().1.alpn_protocol() != Some(b"h2");
+        let refusal = Refusal::default();
+        let guarded = Guard::new(tls, http1, refusal.clone(), Arc::clone(&self.join));
         let server = Arc::clone(&self);
-        let service = service_fn(move |request| Arc::clone(&server).answer(request, peer));
-        let connection = builder.serve_connection(TokioIo::new(tls), service);
+        let service =
+            service_fn(move |request| Arc::clone(&server).answer(request, peer, refusal.clone()));
+        let connection = builder.serve_connection(TokioIo::new(guarded), service);
         tokio::pin!(connection);
         tokio::select! {
             _ended = connection.as_mut() => return,
@@ -131,11 +137,16 @@ impl Server {
         self: Arc<Self>,
         mut request: Request<Incoming>,
         peer: SocketAddr,
+        refusal: Refusal,
     ) -> Result<Response<Body>, std::convert::Infallible> {
         request.extensions_mut().insert(Peer(peer));
+        let refused = self.refused(&mut request, &refusal);
         let joined = self.joined(&mut request);
         if joined.is_some() || !self.journal.is_listening() {
             let request = request.map(Body::new);
+            if let Some(refused) = refused {
+                return Ok(refused.answer());
+            }
             return Ok(with_cause(joined, self.call(request)).await);
         }
         let pending = self.journal.reserve_after(&self.name, None);
@@ -154,7 +165,10 @@ impl Server {
         let recording = Recording::begin(&self.journal, pending, begun);
         let seq = recording.seq();
         let request = request.map(|body| Tee::body(body, recording.clone(), Side::Request));
-        let answer = with_cause(seq, self.call(request)).await;
+        let answer = match refused {
+            Some(refused) => refused.answer(),
+            None => with_cause(seq, self.call(request)).await,
+        };
         recording.answered(
             &self.journal,
             answer.status().as_u16(),
@@ -168,6 +182,15 @@ impl Server {
     fn joined(&self, request: &mut Request<Incoming>) -> Option<Seq> {
         let value = request.headers_mut().remove(JOIN_HEADER)?;
         value.to_str().ok()?.strip_prefix(&*self.join)?.parse().ok()
+    }
+
+    /// Why the request was refused that this one stands in for.
+    fn refused(&self, request: &mut Request<Incoming>, refusal: &Refusal) -> Option<Refused> {
+        let value = request.headers_mut().remove(REFUSED_HEADER)?;
+        refusal
+            .get()
+            .copied()
+            .filter(|_| value.as_bytes() == self.join.as_bytes())
     }
 
     /// The handler's answer; a panic in it is a 500 and a note, never a broken connection without a word.
@@ -184,6 +207,19 @@ impl Server {
                 answer
             }
         }
+    }
+}
+
+impl Refused {
+    /// The last answer of a connection.
+    fn answer(self) -> Response<Body> {
+        let mut answer = Response::new(Body::from(format!("{}\n", self.why)));
+        *answer.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let headers = answer.headers_mut();
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, text);
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        answer
     }
 }
 

@@ -79,7 +79,8 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     }
     let methods = &element.dialect.methods;
     if head_length(&parts) > methods.max_head {
-        let mut refused = answer::text(431, "the head of the request is too long");
+        let mut refused =
+            answer::text(methods.head_too_long, "the head of the request is too long");
         refused
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -64,6 +64,7 @@ pub(super) const METHODS: Methods = Methods {
     reads_odd_names: true,
     put_digest: true,
     max_head: 64 * 1024,
+    head_too_long: 400,
     aliases: &[],
     patch: 501,
     post: 405,
@@ -136,6 +137,7 @@ pub(super) const STRICT: Dialect = Dialect {
     methods: Methods {
         put_mkpath: false,
         file_with_slash: Some(404),
+        head_too_long: 431,
         ..METHODS
     },
     tpc: Tpc {

@@ -210,6 +210,8 @@ pub struct Methods {
     pub put_digest: bool,
     /// Longest head of a request.
     pub max_head: usize,
+    /// A longer one.
+    pub head_too_long: u16,
     /// Prefixes under which the same tree is found.
     pub aliases: &'static [&'static str],
     /// PATCH.

@@ -88,6 +88,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         reads_odd_names: false,
         put_digest: false,
         max_head: 8 * 1024,
+        head_too_long: 431,
         aliases: &["/webdav", "/fileTransfer"],
         post: 403,
         content_type: None,
