@@ -43,6 +43,7 @@ pub(crate) enum Command {
         carnet run delegated-identity --file ~/data.root --keep ./copies\n  \
         carnet run delegated-identity --set actors.se2.storage.audiences='[\"https://other.example\"]'\n  \
         carnet run refusals/ --journal all.jsonl     every scenario below a folder\n  \
+        carnet run delegated-identity --set actors.se2.external=https://localhost:1094 --dir ./lab\n  \
         carnet run delegated-identity --repeat 200 -q")]
     Run {
         /// Names of the library, files, or folders of files.
@@ -118,6 +119,13 @@ pub(crate) struct RunOptions {
     /// Change a value of the scenario; may be given several times.
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Let the actors listen on real ports of localhost, from this one on, for services that take part from outside; a
+    /// scenario with such a service does so from 9443 on anyway.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Keep the run's certificate authority here, as `serve` does: services that take part from outside must trust ca.pem.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     /// Show tokens whole, for a class room. They are secrets: mind the projector and the files.
     #[arg(long)]
     pub(crate) reveal_tokens: bool,

@@ -2,13 +2,14 @@
 
 mod files;
 mod narrate;
+mod outside;
 mod progress;
 mod proof;
 
 use std::time::Duration;
 
 use carnet_report::{Outcome as Told, Played as View};
-use carnet_scenarios::{Changes, LoadError, PlayError, PlayOptions, Scenario, library, load, play};
+use carnet_scenarios::{Changes, LoadError, PlayError, PlayOptions, Scenario, library, play};
 use carnet_stage::{Journal, JsonLines, write_json_lines};
 
 use crate::args::RunOptions;
@@ -35,12 +36,12 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
         seed: options.seed,
         file: options.file.clone(),
         keep: options.keep.clone(),
-        location: None,
+        location: options.port.map(outside::location),
     };
     let mut scenarios = Vec::new();
     let mut wrong = false;
     for name in &names {
-        match load(name, &changes) {
+        match outside::load(name, &changes) {
             Ok(scenario) if scenario.is_world() => {
                 wrong = true;
                 output::complain(&nothing_to_play(name));
@@ -57,6 +58,10 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
         }
     }
     if wrong {
+        return Ok(Outcome::Wrong);
+    }
+    if scenarios.iter().any(Scenario::has_external) && options.dir.is_none() {
+        output::complain(outside::NEEDS_DIR);
         return Ok(Outcome::Wrong);
     }
     let files = Files::open(options)?;
@@ -137,7 +142,7 @@ async fn play_one(
     let play_options = PlayOptions {
         reveal_tokens: options.reveal_tokens,
         keys: carnet_issuer::key_directory(),
-        authority: None,
+        authority: options.dir.as_deref().map(outside::authority).transpose()?,
         on_journal: Some(on_journal),
     };
     let played = play(scenario, play_options).await;
@@ -151,6 +156,9 @@ async fn play_one(
     }
     let (records, failure, ended, millis) = match played {
         Ok(played) => {
+            if options.quiet && !played.unseen.is_empty() {
+                output::complain(&outside::unseen(&scenario.name, &played.unseen));
+            }
             let ended = if played.held() {
                 Outcome::Held
             } else {

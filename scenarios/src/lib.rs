@@ -11,7 +11,7 @@ mod problem;
 mod source;
 mod words;
 
-pub use expectations::{check as check_expectations, pattern_in_words};
+pub use expectations::{Unseen, check as check_expectations, pattern_in_words};
 pub use loader::{Changes, LoadError, Location, Scenario, Told, load, load_text, schema};
 pub use player::{Member, OnJournal, PlayError, PlayOptions, Played, Running, bring_up, play};
 pub use problem::{Problem, Problems, Severity};

@@ -54,6 +54,7 @@ cases! {
     audiences
     empty
     expectations
+    external
     hosts
     missing_actors
     names

@@ -3,7 +3,8 @@
 #
 #     xrootd_serve xrd1          $XRD1_URL; its files are below ./xrd1/data, its log is ./xrd1/log/xrd1/xrootd.log
 #
-# With XROOTD_GROUPS it goes by groups too: members of /wlcg may do everything in /wlcg.
+# Scopes are relative to /wlcg, or to XROOTD_BASE. With XROOTD_GROUPS it goes by groups too: members of /wlcg may do
+# everything in /wlcg.
 #
 # It does not run as root, so `run` must be root to become user xrootd and to give it a mount namespace of its own, where
 # the certificate authority of the served world is in the system's bundle: the SciTokens library reads nothing else.
@@ -41,14 +42,14 @@ xrootd.chksum max 2 adler32 md5 crc32c
 ofs.authorize 1
 ofs.authlib libXrdAccSciTokens.so config=$PWD/$name/scitokens.cfg
 END
-    # The storage area is /wlcg, as at the storage elements of the served world.
+    # The storage area is /wlcg, as at the storage elements of the served world, unless another is asked for.
     cat >"$name/scitokens.cfg" <<END
 [Global]
 audience = https://wlcg.cern.ch/jwt/v1/any, https://localhost:$port
 
 [Issuer carnet]
 issuer = $IAM_URL/
-base_path = /wlcg
+base_path = ${XROOTD_BASE:-/wlcg}
 END
     [[ -n ${XROOTD_GROUPS:-} ]] || return 0
     # Tokens without storage scopes are judged by their groups.

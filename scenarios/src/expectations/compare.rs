@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::format::Statuses;
 use crate::words;
 
 /// Values of the names (`$A2`) that patterns have bound so far.
@@ -80,6 +81,16 @@ impl<'b> Compare<'b> {
     /// A text that must not be there.
     pub(crate) fn absent(&mut self, field: &str, saw: Option<&str>) {
         self.outcome(saw.is_none(), field, "nothing".to_owned(), saw);
+    }
+
+    /// A status against one or several.
+    pub(crate) fn one_of(&mut self, field: &str, wanted: &Statuses, saw: u16) {
+        self.outcome(
+            wanted.fits(saw),
+            field,
+            format!("`{wanted}`"),
+            Some(saw.to_string()).as_deref(),
+        );
     }
 
     /// A value against the same value.

@@ -2,6 +2,7 @@
 
 mod compare;
 mod fit;
+mod sight;
 mod tell;
 
 use std::sync::Arc;
@@ -12,22 +13,35 @@ use crate::format::{Aside, Expect, Pattern};
 use crate::loader::{Scenario, Told};
 
 use compare::Bound;
+use sight::Sight;
 
+pub use sight::Unseen;
 pub use tell::pattern_in_words;
 
-/// Checks every expectation of a scenario, in the file's order.
+/// Checks every expectation of a scenario that can be seen, in the file's order.
 pub fn check(scenario: &Scenario, records: &[Arc<Record>]) -> Vec<Expectation> {
-    let told: Vec<&Record> = records
+    let sight = Sight::new(scenario);
+    let named = sight.named(records);
+    let told: Vec<&Record> = named
         .iter()
-        .map(Arc::as_ref)
+        .map(AsRef::as_ref)
         .filter(|r| !matches!(r.event, Event::Expect(_)))
         .collect();
     let mut bound = Bound::new();
     scenario
         .expects
         .iter()
-        .map(|expect| one(scenario, expect, &told, &mut bound))
+        .filter_map(|expect| {
+            let what = sight.split(&expect.what).0?;
+            let span = expect.span.clone();
+            Some(one(scenario, &Told { what, span }, &told, &mut bound))
+        })
         .collect()
+}
+
+/// What of a scenario's expectations cannot be seen, because an actor is not ours.
+pub(crate) fn unseen(scenario: &Scenario) -> Vec<Unseen> {
+    Sight::new(scenario).unseen()
 }
 
 fn one(

@@ -67,7 +67,10 @@ pub fn pattern_in_words(pattern: &Pattern) -> String {
             for (name, value) in &p.token {
                 add("", Some(&format!("token {value} in {name}")));
             }
-            add("answer", p.status.map(|s| s.to_string()).as_deref());
+            add(
+                "answer",
+                p.status.as_ref().map(ToString::to_string).as_deref(),
+            );
             for (name, value) in &p.answer_header {
                 add("answer", Some(&format!("{name}: {value}")));
             }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Duration;
+use super::{Duration, External};
 
 /// The roles an actor can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +110,11 @@ pub struct Common {
     pub host: Option<String>,
     /// How far its clock is ahead of the stage's; negative when it is slow.
     pub skew: Option<Duration>,
+    /// Base URL of a service of somebody else's that takes this actor's place, for example `https://localhost:1094` or
+    /// `https://se.example.org:8443/base`. Carnet starts nothing then; the others speak with the service instead.
+    pub external: Option<String>,
+    /// Certificate authorities, in PEM, that the service's certificate is trusted by, beside the run's own.
+    pub ca: Option<PathBuf>,
 }
 
 /// An actor as the file puts it on the stage: `{ storage = { host = "se1.example", … } }`.
@@ -120,6 +126,8 @@ pub struct Placed {
     pub spec: ActorSpec,
     /// Where it listens; left out, on a port of its own choice that only the stage's clients find.
     pub listen: Option<SocketAddr>,
+    /// The service of somebody else's in its place.
+    pub external: Option<External>,
 }
 
 impl JsonSchema for Placed {

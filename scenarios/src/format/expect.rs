@@ -8,6 +8,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Statuses;
+
 /// One thing that must (or must never) be found in the journal. Exactly one of the patterns is given.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -66,8 +68,8 @@ pub struct ExchangePattern {
     pub path: Option<String>,
     /// Query of the URL.
     pub query: Option<String>,
-    /// Status of the answer.
-    pub status: Option<u16>,
+    /// Status of the answer, or several of which any will do.
+    pub status: Option<Statuses>,
     /// HTTP version, for example `HTTP/2`.
     pub version: Option<String>,
     /// Request header fields by name (any case).

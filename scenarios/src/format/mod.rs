@@ -2,6 +2,7 @@
 
 mod actors;
 mod expect;
+mod external;
 mod steps;
 mod values;
 
@@ -13,11 +14,12 @@ pub use expect::{
     Aside, ExchangePattern, Expect, FaultPattern, IssuedPattern, JudgedPattern, NotePattern,
     Pattern, StatePattern,
 };
+pub use external::External;
 pub use steps::{
     Advance, Await, Copy, Fault, Flow, Get, GetToken, LeaveGroup, Put, Replicate, Request, Skew,
     Step, SuspendUser,
 };
-pub use values::Duration;
+pub use values::{Duration, Statuses};
 
 /// A scenario: who is on the stage, what happens, and what must be seen.
 ///

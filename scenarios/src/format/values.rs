@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// A length of time as people write it: `"30s"`, `"2h"`, `"1h 30m"`, `"250ms"`, `"-10m"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,73 @@ impl JsonSchema for Duration {
             "type": "string",
             "description": "A length of time: \"30s\", \"2h\", \"1h 30m\", \"250ms\".",
             "examples": ["30s", "2h"]
+        })
+    }
+}
+
+/// One status of an answer, or several of which any will do: `201`, `[201, 202]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statuses(pub Vec<u16>);
+
+impl Statuses {
+    /// Whether a status is among them.
+    pub fn fits(&self, status: u16) -> bool {
+        self.0.contains(&status)
+    }
+}
+
+impl std::fmt::Display for Statuses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, status) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { " or " };
+            write!(f, "{between}{status}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = Statuses;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a status, or a list of them")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<Statuses, E> {
+        let status =
+            u16::try_from(status).map_err(|_| E::custom(format!("{status} is no status")))?;
+        Ok(Statuses(vec![status]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Statuses, A::Error> {
+        let mut all = Vec::new();
+        while let Some(status) = list.next_element()? {
+            all.push(status);
+        }
+        Ok(Statuses(all))
+    }
+}
+
+impl JsonSchema for Statuses {
+    fn schema_name() -> Cow<'static, str> {
+        "Statuses".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A status, or a list of statuses of which any will do.",
+            "anyOf": [
+                { "type": "integer", "minimum": 0, "maximum": 65535 },
+                { "type": "array", "items": { "type": "integer", "minimum": 0, "maximum": 65535 } }
+            ]
         })
     }
 }

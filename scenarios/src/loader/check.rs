@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::lints::{address, addresses, audience, is_audience, is_scope, scope};
 use super::read::spoken;
 use super::tree::{self, Table, Value};
-use super::{entries, table};
+use super::{entries, outside, table};
 use crate::format::Kind;
 use crate::problem::Problem;
 use crate::words;
@@ -68,6 +68,7 @@ pub(super) fn check(root: &Table<'_>, start: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
     let cast = cast(root);
     hosts(&cast, &mut problems);
+    outside::check(root, &cast, &mut problems);
     for value in entries(root, "step") {
         step(value, &cast, &mut problems);
     }

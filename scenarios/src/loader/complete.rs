@@ -19,7 +19,7 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
         let servers = parts
             .actors
             .values_mut()
-            .filter(|placed| placed.spec.kind() != Kind::User);
+            .filter(|placed| placed.spec.kind() != Kind::User && placed.external.is_none());
         for (position, placed) in servers.enumerate() {
             placed.common.host = Some(location.host.clone());
             placed.listen = Some(location.of(position));
@@ -28,10 +28,17 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
             parts.actors.retain(|name, _| location.only.contains(name));
         }
     }
-    let administered = parts
-        .steps
-        .iter()
-        .any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
+    // What a storage element of somebody else's shall hold is put there with tokens that the issuer's administrator has made.
+    let furnished = !parts.steps.is_empty()
+        && parts
+            .actors
+            .values()
+            .any(|placed| placed.external.is_some() && placed.spec.kind() == Kind::Storage);
+    let administered = furnished
+        || parts
+            .steps
+            .iter()
+            .any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
     for placed in parts.actors.values_mut() {
         if let (true, ActorSpec::Issuer(settings)) = (administered, &mut placed.spec) {
             settings
@@ -72,6 +79,17 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
                 },
             );
         }
+        let theirs = parts
+            .actors
+            .get(&to)
+            .is_some_and(|placed| placed.external.is_some());
+        if theirs && changes.keep.is_some() {
+            problems.push(Problem::error(
+                span.clone(),
+                format!("`{to}` is an external service: its copy stays there and cannot be kept in a folder"),
+                "copied there",
+            ));
+        }
         if let Some(folder) = &changes.keep
             && let Some(settings) = storage(parts, &to)
         {
@@ -103,6 +121,9 @@ fn storage<'p>(parts: &'p mut Parts, name: &str) -> Option<&'p mut carnet_storag
 
 /// Base URL of an actor.
 pub(crate) fn url_of(name: &str, placed: &Placed) -> String {
+    if let Some(service) = &placed.external {
+        return service.url();
+    }
     let host = placed
         .common
         .host

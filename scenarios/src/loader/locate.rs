@@ -1,4 +1,4 @@
-//! Real addresses: every `https://HOST` of an actor becomes `https://localhost:PORT`.
+//! Real addresses: every `https://HOST` of an actor becomes `https://localhost:PORT`, or the URL of the service in its place.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -7,8 +7,9 @@ use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
 use super::check::default_host;
-use super::table;
+use super::lints::is_audience;
 use super::tree::{self, Table, Value};
+use super::{outside, table};
 
 /// Where actors listen for outside programs.
 #[derive(Clone, Debug)]
@@ -31,53 +32,73 @@ impl Location {
     }
 }
 
-/// Rewrites every URL of an actor, in keys too, and takes actors away that are not wanted.
-pub(super) fn locate(root: &mut Table<'_>, location: &Location) {
-    let Some(actors) = table(root, "actors") else {
-        return;
-    };
-    let mut moves = Vec::new();
-    let is_person = |value: &Value<'_>| {
-        value
-            .get_ref()
-            .as_table()
-            .is_some_and(|role| role.contains_key(crate::format::Kind::User.name()))
-    };
-    for (position, (key, value)) in actors
-        .iter()
-        .filter(|(_, value)| !is_person(value))
-        .enumerate()
-    {
-        let name: &str = key.get_ref();
-        let settings = value
-            .get_ref()
-            .as_table()
-            .and_then(|role| role.values().next())
-            .and_then(|v| v.get_ref().as_table());
-        let host = settings
-            .and_then(|s| tree::text_at(s, &["host"]))
-            .map_or_else(|| default_host(name), |(host, _)| host.to_owned());
-        moves.push((
-            format!("https://{host}"),
-            format!("https://{}:{}", location.host, location.of(position).port()),
-        ));
-    }
-    let Some(actors) = root.get_mut("actors") else {
-        return;
-    };
-    let span = actors.span();
-    let inner = std::mem::replace(actors.get_mut(), DeValue::Boolean(false));
-    *actors = moved(Spanned::new(span, inner), &moves);
+/// A stage name's URL and what takes its place: in general, and where it is an audience.
+struct Move {
+    from: String,
+    to: String,
+    audience: String,
 }
 
-fn moved<'a>(value: Value<'a>, moves: &[(String, String)]) -> Value<'a> {
+/// Rewrites the URLs of actors, in keys too: of those that listen at real addresses, when there is a location, and of
+/// those whose place a service of somebody else's takes. A service's audience is its origin, without a base path.
+pub(super) fn locate(root: &mut Table<'_>, location: Option<&Location>) {
+    let moves = moves(root, location);
+    if moves.is_empty() {
+        return;
+    }
+    for key in ["actors", "step", "expect"] {
+        if let Some(value) = root.get_mut(key) {
+            let span = value.span();
+            let inner = std::mem::replace(value.get_mut(), DeValue::Boolean(false));
+            *value = moved(Spanned::new(span, inner), &moves, false);
+        }
+    }
+}
+
+fn moves(root: &Table<'_>, location: Option<&Location>) -> Vec<Move> {
+    let mut moves = Vec::new();
+    let mut position = 0;
+    for (key, value) in table(root, "actors").into_iter().flatten() {
+        let is_person = value
+            .get_ref()
+            .as_table()
+            .is_some_and(|role| role.contains_key(crate::format::Kind::User.name()));
+        if is_person {
+            continue;
+        }
+        let settings = outside::settings(value);
+        let from = settings
+            .and_then(|s| tree::text_at(s, &["host"]))
+            .map_or_else(|| default_host(key.get_ref()), |(host, _)| host.to_owned());
+        let from = format!("https://{from}");
+        if let Some(service) = settings.and_then(outside::named) {
+            moves.push(Move {
+                from,
+                to: service.url(),
+                audience: service.origin(),
+            });
+        } else if let Some(location) = location {
+            let to = format!("https://{}:{}", location.host, location.of(position).port());
+            position += 1;
+            moves.push(Move {
+                from,
+                audience: to.clone(),
+                to,
+            });
+        }
+    }
+    moves
+}
+
+/// Below a key that names audiences everything is one.
+fn moved<'a>(value: Value<'a>, moves: &[Move], audience: bool) -> Value<'a> {
     let span = value.span();
     let inner = match value.into_inner() {
-        DeValue::String(text) => DeValue::String(rewritten(text, moves)),
+        DeValue::String(text) => DeValue::String(rewritten(text, moves, audience)),
         DeValue::Array(items) => {
             let mut array = DeArray::new();
             for item in items {
-                array.push(moved(item, moves));
+                array.push(moved(item, moves, audience));
             }
             DeValue::Array(array)
         }
@@ -85,8 +106,10 @@ fn moved<'a>(value: Value<'a>, moves: &[(String, String)]) -> Value<'a> {
             table
                 .into_iter()
                 .map(|(key, value)| {
-                    let key = Spanned::new(key.span(), rewritten(key.into_inner(), moves));
-                    (key, moved(value, moves))
+                    let audience = audience || is_audience(key.get_ref());
+                    let key =
+                        Spanned::new(key.span(), rewritten(key.into_inner(), moves, audience));
+                    (key, moved(value, moves, audience))
                 })
                 .collect(),
         ),
@@ -95,20 +118,20 @@ fn moved<'a>(value: Value<'a>, moves: &[(String, String)]) -> Value<'a> {
     Spanned::new(span, inner)
 }
 
-fn rewritten<'a>(text: Cow<'a, str>, moves: &[(String, String)]) -> Cow<'a, str> {
+fn rewritten<'a>(text: Cow<'a, str>, moves: &[Move], audience: bool) -> Cow<'a, str> {
     if !text.contains("https://") {
         return text;
     }
     let mut out = String::new();
     let mut rest: &str = &text;
     'outer: while !rest.is_empty() {
-        for (from, to) in moves {
-            if let Some(after) = rest.strip_prefix(from.as_str())
+        for one in moves {
+            if let Some(after) = rest.strip_prefix(one.from.as_str())
                 && !after.starts_with(|c: char| {
                     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':')
                 })
             {
-                out.push_str(to);
+                out.push_str(if audience { &one.audience } else { &one.to });
                 rest = after;
                 continue 'outer;
             }
@@ -126,19 +149,38 @@ mod tests {
 
     #[test]
     fn only_whole_hosts_move() {
-        let moves = vec![(
-            "https://se1.example".to_owned(),
-            "https://localhost:9446".to_owned(),
-        )];
-        for (text, wanted) in [
+        let moves = vec![
+            Move {
+                from: "https://se1.example".to_owned(),
+                to: "https://localhost:9446".to_owned(),
+                audience: "https://localhost:9446".to_owned(),
+            },
+            Move {
+                from: "https://se2.example".to_owned(),
+                to: "https://localhost:1094/base".to_owned(),
+                audience: "https://localhost:1094".to_owned(),
+            },
+        ];
+        for (text, audience, wanted) in [
             (
                 "https://se1.example/a https://se1.example",
+                false,
                 "https://localhost:9446/a https://localhost:9446",
             ),
-            ("https://se1.example.org", "https://se1.example.org"),
-            ("se1.example", "se1.example"),
+            ("https://se1.example.org", false, "https://se1.example.org"),
+            ("se1.example", false, "se1.example"),
+            (
+                "https://se2.example/a",
+                false,
+                "https://localhost:1094/base/a",
+            ),
+            (
+                "https://se1.example https://se2.example",
+                true,
+                "https://localhost:9446 https://localhost:1094",
+            ),
         ] {
-            assert_eq!(rewritten(text.into(), &moves), wanted);
+            assert_eq!(rewritten(text.into(), &moves, audience), wanted);
         }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod complete;
 mod lints;
 mod locate;
+mod outside;
 mod read;
 mod tree;
 mod walk;
@@ -24,6 +25,7 @@ use crate::source::Sources;
 pub(crate) use check::default_host;
 pub(crate) use complete::{did_of, url_of};
 pub use locate::Location;
+pub(crate) use outside::{brought_by, external};
 use tree::Table;
 
 /// A scenario that can be played.
@@ -60,6 +62,11 @@ impl Scenario {
     /// The texts it was read from.
     pub fn sources(&self) -> &Sources {
         &self.warnings.sources
+    }
+
+    /// Whether a service of somebody else's takes an actor's place.
+    pub fn has_external(&self) -> bool {
+        external(&self.actors).next().is_some()
     }
 
     /// A file without steps is a world: it can be served, but there is nothing to play.
@@ -161,12 +168,11 @@ pub fn load_text(
     if whole {
         problems.extend(check::check(&root, start));
     }
-    if let Some(location) = &changes.location {
-        locate::locate(&mut root, location);
-    }
+    locate::locate(&mut root, changes.location.as_ref());
     let mut parts = read::parts(&root, &mut problems);
     parts.seed = changes.seed.unwrap_or(parts.seed);
     complete::complete(&mut parts, changes, &mut problems);
+    outside::follow(&mut parts);
 
     let problems = Problems::new(sources, problems);
     if problems.fatal() {

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeValue, ValueDeserializer};
 
-use super::{Told, entries, tree};
-use crate::format::{ActorSpec, Common, Expect, Kind, Placed, Step};
+use super::{Told, entries, outside, tree};
+use crate::format::{ActorSpec, Common, Expect, External, Kind, Placed, Step};
 use crate::problem::Problem;
 
 use tree::{Table, Value};
@@ -91,7 +91,7 @@ fn placed(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Placed> {
     Kind::ALL.iter().find(|kind| kind.name() == role)?;
     let mut common = Table::new();
     if let Some(DeValue::Table(settings)) = table.get_mut(role.as_str()).map(Spanned::get_mut) {
-        for name in ["host", "skew"] {
+        for name in outside::COMMON {
             if let Some((key, value)) = settings.remove_entry(name) {
                 common.insert(key, value);
             }
@@ -99,10 +99,17 @@ fn placed(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Placed> {
     }
     let common: Option<Common> = read(Spanned::new(span.clone(), DeValue::Table(common)), problems);
     let spec: Option<ActorSpec> = read(Spanned::new(span, DeValue::Table(table)), problems);
+    let common = common?;
+    // What is wrong with the address is told where the names are checked.
+    let external = common
+        .external
+        .as_deref()
+        .and_then(|url| External::parse(url, common.ca.clone()).ok());
     Some(Placed {
-        common: common?,
+        common,
         spec: spec?,
         listen: None,
+        external,
     })
 }
 

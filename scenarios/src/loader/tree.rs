@@ -135,6 +135,7 @@ pub(crate) fn set<'a>(
         problems.push(problem);
         return;
     }
+    let keys = with_role(root, keys);
     let value_start = offset + path.len() + 1 + (value.len() - value.trim_start().len());
     let value = value.trim();
     let parsed = match DeValue::parse(value) {
@@ -170,8 +171,34 @@ fn unknown_actor(root: &Table<'_>, keys: &[(Cow<'_, str>, Range<usize>)]) -> Opt
     Some(suggest(problem, name, span, known, "on the stage"))
 }
 
+/// What every actor has stands among its role's settings; a path may leave the role out: `actors.se1.external`.
+fn with_role<'a>(root: &Table<'_>, mut keys: Keys<'a>) -> Keys<'a> {
+    let role = match keys.as_slice() {
+        [(actors, _), (name, _), (key, span)]
+            if actors == "actors" && super::outside::COMMON.contains(&key.as_ref()) =>
+        {
+            let actor = table_at(root, &["actors", name.as_ref()]);
+            actor
+                .filter(|actor| is_role(actor))
+                .and_then(role_of)
+                .map(|role| (Cow::Owned(role), span.clone()))
+        }
+        _ => None,
+    };
+    if let Some(role) = role {
+        keys.insert(2, role);
+    }
+    keys
+}
+
+type Keys<'a> = Vec<(Cow<'a, str>, Range<usize>)>;
+
+fn table_at<'t, 'a>(table: &'t Table<'a>, path: &[&str]) -> Option<&'t Table<'a>> {
+    at(table, path)?.get_ref().as_table()
+}
+
 /// The keys of a dotted path; a quoted key may hold dots.
-fn path_keys(path: &str, offset: usize) -> Vec<(Cow<'_, str>, Range<usize>)> {
+fn path_keys(path: &str, offset: usize) -> Keys<'_> {
     let mut keys = Vec::new();
     let mut start = 0;
     let mut quote = None;

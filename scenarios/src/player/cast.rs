@@ -12,10 +12,11 @@ use carnet_stage::{
 };
 use carnet_user::User;
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 
-use super::{OnJournal, PlayError};
+use super::{OnJournal, PlayError, outside};
 use crate::format::{ActorSpec, Kind, Placed};
-use crate::loader::{Scenario, default_host};
+use crate::loader::{Scenario, default_host, external};
 
 /// An actor on the stage.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Member {
     pub kind: Kind,
     /// Its footing.
     pub actor: Actor,
+    /// Base URL, as the others speak of it; a service that is not ours may have its files below a path.
+    pub url: String,
     /// The person, when it is one: people ask and never answer, so they have no listener.
     pub user: Option<Arc<User>>,
 }
@@ -90,7 +93,7 @@ pub(super) async fn bring_up_with(
         clock: Clock::wall(),
         journal: settings.journal,
         authority,
-        extra_roots: Vec::new(),
+        extra_roots: outside::roots(scenario)?,
         server: ServerOptions::default(),
     })?;
     if let Some(on_journal) = settings.on_journal {
@@ -116,6 +119,22 @@ pub(super) async fn bring_up_with(
         );
     }
     let mut cast = IndexMap::new();
+    for (name, service) in external(&scenario.actors) {
+        let addr = outside::address(name, service).await?;
+        let kind = scenario.actors[name].spec.kind();
+        let place = stage.external(name, kind.name(), service.host(), service.port(), addr);
+        let actor = stage.actor(&place, SignedDuration::ZERO);
+        let url = service.url();
+        cast.insert(
+            name.to_owned(),
+            Member {
+                kind,
+                actor,
+                url,
+                user: None,
+            },
+        );
+    }
     let mut issuers = IndexMap::new();
     let mut starting = Vec::new();
     for (place, (name, placed)) in places.iter().zip(servers(scenario)) {
@@ -126,6 +145,7 @@ pub(super) async fn bring_up_with(
             Member {
                 kind: placed.spec.kind(),
                 actor: actor.clone(),
+                url: place.base_url(),
                 user: None,
             },
         );
@@ -142,6 +162,7 @@ pub(super) async fn bring_up_with(
                 name.clone(),
                 Member {
                     kind: Kind::User,
+                    url: actor.base_url(),
                     actor,
                     user: Some(user),
                 },
@@ -193,6 +214,7 @@ async fn open_admin(
         .names()
         .all()
         .iter()
+        .filter(|place| !place.external)
         .filter_map(|place| place.port)
         .max();
     let port = last
@@ -209,12 +231,12 @@ pub(super) fn admin_name(issuer: &str) -> String {
     format!("{issuer}-admin")
 }
 
-/// The actors that answer, in the scenario's order.
+/// The actors of ours that answer, in the scenario's order.
 fn servers(scenario: &Scenario) -> impl Iterator<Item = (&String, &Placed)> {
     scenario
         .actors
         .iter()
-        .filter(|(_, placed)| placed.spec.kind() != Kind::User)
+        .filter(|(_, placed)| placed.spec.kind() != Kind::User && placed.external.is_none())
 }
 
 type Begun = (axum::Router, Option<Arc<Issuer>>);
@@ -263,7 +285,7 @@ impl Running {
     pub(super) fn url(&self, name: &str) -> Result<String, String> {
         self.cast
             .get(name)
-            .map(|m| m.actor.base_url())
+            .map(|m| m.url.clone())
             .ok_or_else(|| format!("no actor is called `{name}`"))
     }
 }

@@ -10,7 +10,7 @@ use super::steps::Story;
 use crate::format::{Copy, Get, Kind, Put};
 
 /// Longest piece of seeded data sent at a time.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 /// Stores seeded bytes.
 pub(super) async fn put(story: &Story<'_>, step: &Put) -> Result<(), String> {
@@ -20,6 +20,12 @@ pub(super) async fn put(story: &Story<'_>, step: &Put) -> Result<(), String> {
     let pattern = Pattern::new(key(story.running.stage.chance().seed(), &step.file));
     let mut headers = bearer(story, step.token.as_deref())?;
     headers.push(("content-length".to_owned(), size.to_string()));
+    let body = seeded(pattern, size);
+    send(actor, "PUT", &url, &headers, body).await.map(drop)
+}
+
+/// Seeded bytes, piece by piece.
+pub(super) fn seeded(pattern: Pattern, size: u64) -> Body {
     let mut at = 0;
     let pieces = std::iter::from_fn(move || {
         let left = usize::try_from(size - at).unwrap_or(usize::MAX);
@@ -29,8 +35,7 @@ pub(super) async fn put(story: &Story<'_>, step: &Put) -> Result<(), String> {
             Ok::<Bytes, std::io::Error>(piece)
         })
     });
-    let body = Body::from_stream(futures_util::stream::iter(pieces));
-    send(actor, "PUT", &url, &headers, body).await.map(drop)
+    Body::from_stream(futures_util::stream::iter(pieces))
 }
 
 /// Reads a file.

@@ -2,6 +2,7 @@
 
 mod cast;
 mod files;
+mod outside;
 mod people;
 mod requests;
 mod saved;
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_certs::Authority;
-use carnet_stage::{Clock, Event, Expectation, Journal, JournalOptions, Record, StageError};
+use carnet_stage::{Clock, Event, Expectation, Journal, JournalOptions, Note, Record, StageError};
 
-use crate::expectations;
+use crate::expectations::{self, Unseen};
 use crate::loader::Scenario;
 
 pub use cast::{Member, Running, bring_up};
@@ -43,6 +44,8 @@ pub struct Played {
     pub records: Vec<Arc<Record>>,
     /// Every expectation, held or not, in the file's order; before them what a step waited for in vain.
     pub expectations: Vec<Expectation>,
+    /// What could not be seen, because an actor is not ours.
+    pub unseen: Vec<Unseen>,
     /// Seed of chance that was used.
     pub seed: u64,
     /// Real time until every actor answered.
@@ -70,6 +73,16 @@ pub enum PlayError {
         /// The actor.
         name: String,
         /// Its own words.
+        why: String,
+    },
+    /// A service of somebody else's cannot be worked with.
+    #[error("{name}, which is {url}, cannot take part: {why}")]
+    External {
+        /// The actor whose place it takes.
+        name: String,
+        /// Its base URL.
+        url: String,
+        /// The reason.
         why: String,
     },
     /// A certificate authority could not be made.
@@ -114,6 +127,16 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
     running.stage.stop().await;
     let waited = outcome?;
 
+    let unseen = expectations::unseen(scenario);
+    for one in &unseen {
+        let label = one
+            .label
+            .as_deref()
+            .map(|label| format!("{label} "))
+            .unwrap_or_default();
+        let text = format!("not visible, {}: {label}{}", one.why, one.expectation);
+        journal.record_after("stage", None, Event::Note(Note { text }));
+    }
     let mut checked = waited;
     checked.extend(expectations::check(scenario, &journal.records()));
     for expectation in &checked {
@@ -122,6 +145,7 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
     Ok(Played {
         records: journal.records(),
         expectations: checked,
+        unseen,
         seed: scenario.seed,
         ready,
         took: watch.elapsed(),

@@ -16,7 +16,7 @@ use crate::loader::{did_of, url_of};
 pub(super) async fn replicate(story: &mut Story<'_>, step: &Replicate) -> Result<(), String> {
     let rucio = story.running.of(Kind::Rucio, step.via.as_deref())?;
     let user = &story.running.of(Kind::User, step.user.as_deref())?.actor;
-    let base = rucio.actor.base_url();
+    let base = rucio.url.clone();
     let settings = rucio_settings(story, rucio.actor.name())?;
     let (scope, name) = settings
         .dids
@@ -147,11 +147,7 @@ pub(super) async fn get_token(story: &mut Story<'_>, step: &GetToken) -> Result<
 
 /// Asks the token endpoint with a client's own credentials: its own token, a refresh, an exchange.
 async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String> {
-    let issuer = story
-        .running
-        .of(Kind::Issuer, step.at.as_deref())?
-        .actor
-        .clone();
+    let issuer = story.running.of(Kind::Issuer, step.at.as_deref())?.clone();
     let user = story.running.of(Kind::User, step.user.as_deref())?;
     let from = match (step.flow, &step.from) {
         (Flow::ClientCredentials, _) => String::new(),
@@ -175,7 +171,7 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
     };
     fields.extend(step.audience.clone().map(|a| ("audience", a)));
     fields.extend(step.scope.clone().map(|s| ("scope", s)));
-    let settings = issuer_settings(story, issuer.name())?;
+    let settings = issuer_settings(story, issuer.actor.name())?;
     let own = user
         .user
         .as_ref()
@@ -198,7 +194,7 @@ async fn ask_token(story: &mut Story<'_>, step: &GetToken) -> Result<(), String>
     let answer = send(
         &user.actor,
         "POST",
-        &format!("{}/token", issuer.base_url()),
+        &format!("{}/token", issuer.url),
         &headers,
         body,
     )
@@ -238,14 +234,14 @@ fn secret_of(settings: &IssuerConfig, client: &str) -> Result<Option<String>, St
 
 /// Suspends a user, as the issuer's administrator.
 pub(super) async fn suspend(story: &Story<'_>, user: &str) -> Result<(), String> {
-    administer(story, "PATCH", user, Some(&json!({ "active": false })))
+    change_user(story, "PATCH", user, Some(&json!({ "active": false })))
         .await
         .map(drop)
 }
 
 /// Takes a user out of a group, as the issuer's administrator.
 pub(super) async fn leave_group(story: &Story<'_>, user: &str, group: &str) -> Result<(), String> {
-    let shown = administer(story, "GET", user, None).await?;
+    let shown = change_user(story, "GET", user, None).await?;
     let plain = |name: &str| name.trim_start_matches('/').to_owned();
     let groups: Vec<String> = shown
         .get("groups")
@@ -262,16 +258,32 @@ pub(super) async fn leave_group(story: &Story<'_>, user: &str, group: &str) -> R
     if rest.len() == groups.len() {
         return Err(format!("{user} is not in {group}"));
     }
-    administer(story, "PATCH", user, Some(&json!({ "groups": rest })))
+    change_user(story, "PATCH", user, Some(&json!({ "groups": rest })))
         .await
         .map(drop)
 }
 
 /// Asks the administrator's listener of the issuer about a user.
-async fn administer(
+async fn change_user(
     story: &Story<'_>,
     method: &str,
     user: &str,
+    change: Option<&Value>,
+) -> Result<Value, String> {
+    let asked = administer(story, method, &format!("/users/{user}"), change).await;
+    asked.map_err(|why| match why.as_str() {
+        NOT_FOUND => format!("the issuer has no user `{user}`"),
+        _ => why,
+    })
+}
+
+const NOT_FOUND: &str = "the issuer's administrator was answered 404";
+
+/// Asks the administrator's listener of the issuer.
+pub(super) async fn administer(
+    story: &Story<'_>,
+    method: &str,
+    path: &str,
     change: Option<&Value>,
 ) -> Result<Value, String> {
     let issuer = story.running.of(Kind::Issuer, None)?;
@@ -292,14 +304,13 @@ async fn administer(
     let answer = send(
         &administrator,
         method,
-        &format!("{base}/users/{user}"),
+        &format!("{base}{path}"),
         &headers,
         content.into(),
     )
     .await?;
     match answer.status {
-        200 => Ok(answer.json()),
-        404 => Err(format!("the issuer has no user `{user}`")),
+        200 | 201 => Ok(answer.json()),
         status => Err(format!("the issuer's administrator was answered {status}")),
     }
 }

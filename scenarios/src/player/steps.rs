@@ -7,7 +7,7 @@ use carnet_stage::{Clock, Event, Expectation, Seq, with_cause};
 use super::cast::Running;
 use super::saved::Saved;
 use super::waits::{Waited, wait};
-use super::{PlayError, files, people, requests};
+use super::{PlayError, files, outside, people, requests};
 use crate::format::{Fault, Kind, Request, Step};
 use crate::loader::{Scenario, Told};
 
@@ -37,6 +37,8 @@ pub(super) async fn play(
         rule: None,
         since: 0,
     };
+    outside::greet(scenario, &running.stage.person("stage")).await?;
+    outside::furnish(&story).await?;
     for (index, told) in scenario.steps.iter().enumerate() {
         let asked = in_words(&told.what);
         let event = Event::Step(carnet_stage::Step {
