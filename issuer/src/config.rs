@@ -530,7 +530,7 @@ pub struct MatcherConfig {
 }
 
 /// The acceptable use policy.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AupConfig {
     /// Its text.

@@ -9,8 +9,7 @@ pub use carnet_stage::CheckRecord;
 
 use crate::answer::{Answers, Caching};
 use crate::config::{
-    AupConfig, Config, stock_exchange_policies, stock_matchers, stock_scope_policies,
-    stock_system_scopes,
+    Config, stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
 };
 use crate::errors::Refusal;
 use crate::exchange::ExchangePolicies;
@@ -20,7 +19,9 @@ use crate::pages::Pages;
 use crate::policies::ScopePolicies;
 use crate::quirks::{Quirk, Rules};
 use crate::scopes::Catalogue;
-use crate::store::{Client, Clients, Pending, People, Tokens, User, read};
+use crate::store::{
+    AupBook, Client, Clients, Pending, People, Signature, Standing, Tokens, User, read, write,
+};
 
 /// An issuer. One per actor, shared by all its requests.
 pub struct Issuer {
@@ -51,7 +52,7 @@ pub struct Issuer {
     /// Policies as configured, for the admin listener.
     pub policy_texts: RwLock<PolicyTexts>,
     /// The acceptable use policy in force.
-    pub aup: RwLock<Option<AupConfig>>,
+    pub aup: RwLock<AupBook>,
     /// Lines to home institutes.
     pub(crate) institutes: Vec<Line>,
     /// Signing keys.
@@ -123,7 +124,7 @@ impl Issuer {
         texts.last_id = texts.exchange.len() as u64;
         texts.exchange_ids = (1..=texts.last_id).collect();
         Self {
-            aup: RwLock::new(config.aup.clone()),
+            aup: RwLock::new(AupBook::new(config.aup.as_ref(), now)),
             scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope))),
             exchange_policies: RwLock::new(Arc::new(ExchangePolicies::new(&texts.exchange))),
             policy_texts: RwLock::new(texts),
@@ -205,13 +206,27 @@ impl Issuer {
 
     /// Whether a person must sign the acceptable use policy before going on.
     pub fn must_sign(&self, user: &User, now: i64) -> bool {
-        let aup = read(&self.aup);
-        let Some(aup) = aup.as_ref() else {
-            return false;
-        };
-        match user.aup_signed_at {
-            None => true,
-            Some(at) => aup.validity_days > 0 && at + aup.validity_days * 86_400 <= now,
+        let book = read(&self.aup);
+        let aup = book.current();
+        aup.is_some_and(|aup| aup.standing(user.aup_signature, now) != Standing::Good)
+    }
+
+    /// A person accepts the policy in force.
+    pub fn sign_aup(&self, uuid: &str, now: i64) {
+        let edition = read(&self.aup).current().map_or(1, |aup| aup.edition);
+        self.people.change(uuid, |user| {
+            user.aup_signature = Some(Signature { at: now, edition });
+        });
+    }
+
+    /// There is no policy any more, and so no signature.
+    pub fn clear_aup(&self) {
+        write(&self.aup).clear();
+        for user in self.people.all() {
+            if user.aup_signature.is_some() {
+                self.people
+                    .change(&user.uuid, |user| user.aup_signature = None);
+            }
         }
     }
 

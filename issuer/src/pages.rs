@@ -130,9 +130,10 @@ impl Pages {
         self.render("device_done.html", context! { approved })
     }
 
-    /// The acceptable use policy.
-    pub fn aup(&self, text: &str, url: Option<&str>) -> String {
-        self.render("aup.html", context! { text, url })
+    /// The acceptable use policy: text, address, and why it is shown; none when there is none.
+    pub fn aup(&self, policy: Option<(&str, Option<&str>, String)>) -> String {
+        let policy = policy.map(|(text, url, why)| context! { text, url, why });
+        self.render("aup.html", context! { policy })
     }
 
     /// Where people land.
@@ -245,7 +246,15 @@ mod tests {
             (pages.device(Some("no")), "name=\"user_code\""),
             (pages.device_done(true), "has been approved"),
             (pages.device_done(false), "has not been approved"),
-            (pages.aup("Be good.", None), "Be good."),
+            (
+                pages.aup(Some(("Be good.", None, "Again.".into()))),
+                "Be good.",
+            ),
+            (
+                pages.aup(Some(("Be good.", Some("x"), "Again.".into()))),
+                "Again.",
+            ),
+            (pages.aup(None), "There is no policy to accept."),
             (pages.dashboard("Ann", "ann", &["/g"]), "/g"),
             (pages.error(404, "Not Found"), "404. Not Found"),
             (

@@ -112,8 +112,9 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
         .route("/", any(at::login::dashboard))
         .route(AUP_SIGN, any(at::aup::serve))
         .route(WEBFINGER, any(at::webfinger::serve))
-        .route(AUP, any(at::api::aup))
-        .route(&format!("{AUP}/signature"), any(at::api::signature))
+        .route(AUP, any(at::aup::policy))
+        .route(&format!("{AUP}/signature"), any(at::aup::signature))
+        .route(&format!("{AUP}/touch"), any(at::aup::touch))
         .route(EXCHANGE_POLICIES, any(at::api::exchange_policies))
         .route(
             &format!("{EXCHANGE_POLICIES}/{{id}}"),

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Outcome, answer, body, no_method, not_found, shown};
 use crate::config::{
-    ClientConfig, ExchangePolicyConfig, GroupConfig, ScopePolicyConfig, UserConfig,
+    AupConfig, ClientConfig, ExchangePolicyConfig, GroupConfig, OidcId, ScopePolicyConfig,
+    UserConfig,
 };
 use crate::endpoint::{Here, Request};
 use crate::errors::Refusal;
@@ -18,7 +19,7 @@ use crate::exchange::ExchangePolicies;
 use crate::issuer::secret;
 use crate::policies::ScopePolicies;
 use crate::quirks::Quirk;
-use crate::store::{Client, read, write};
+use crate::store::{Aup, Client, read, write};
 
 /// `GET /users`, `POST /users` with a user as the configuration has it.
 pub(super) async fn users(State(issuer): Here, request: Request) -> Response {
@@ -58,9 +59,10 @@ struct UserChange {
     password: Option<String>,
     groups: Option<Vec<String>>,
     aup_signed: Option<bool>,
+    oidc_ids: Option<Vec<OidcId>>,
 }
 
-/// `GET`, `PATCH` (active, admin, password, groups, aup_signed) and `DELETE` of one person, by login name.
+/// `GET`, `PATCH` (active, admin, password, groups, aup_signed, oidc_ids) and `DELETE` of one person, by login name.
 pub(super) async fn user(
     State(issuer): Here,
     Path(name): Path<String>,
@@ -84,14 +86,20 @@ pub(super) async fn user(
         }
         Method::PATCH => body::<UserChange>(request).await.map(|change| {
             let now = issuer.now();
+            if change.aup_signed == Some(true) {
+                issuer.sign_aup(&user.uuid, now);
+            }
             let changed = issuer.people.change(&user.uuid, |user| {
                 user.active = change.active.unwrap_or(user.active);
                 user.admin = change.admin.unwrap_or(user.admin);
                 if let Some(password) = change.password {
                     user.password = password;
                 }
-                if let Some(signed) = change.aup_signed {
-                    user.aup_signed_at = signed.then_some(now);
+                if change.aup_signed == Some(false) {
+                    user.aup_signature = None;
+                }
+                if let Some(ids) = change.oidc_ids {
+                    user.oidc_ids = ids;
                 }
                 if let Some(groups) = change.groups {
                     user.memberships.all = groups
@@ -261,6 +269,34 @@ pub(super) async fn client(
             }
             (200, body)
         }),
+        _ => no_method(),
+    };
+    answer(&issuer, outcome)
+}
+
+/// `GET /aup`; `PUT /aup` with a policy as the configuration has it: other rules must be signed again, another
+/// validity lets signatures be; `DELETE /aup`.
+pub(super) async fn aup(State(issuer): Here, request: Request) -> Response {
+    let shown = |aup: &Aup| {
+        json!({ "text": aup.config.text, "url": aup.config.url, "validity_days": aup.config.validity_days,
+                "edition": aup.edition, "changed_at": aup.changed_at })
+    };
+    let current = |issuer: &crate::Issuer| {
+        let book = read(&issuer.aup);
+        book.current().map(shown).ok_or_else(|| not_found("policy"))
+    };
+    let outcome = match *request.method() {
+        Method::GET => current(&issuer).map(|shown| (200, shown)),
+        Method::PUT => body::<AupConfig>(request).await.and_then(|config| {
+            let old = read(&issuer.aup).current().map(|aup| aup.config.clone());
+            let renew = old.is_none_or(|old| crate::endpoint::aup::other_rules(&old, &config));
+            crate::endpoint::aup::put(&issuer, config, renew);
+            current(&issuer).map(|shown| (200, shown))
+        }),
+        Method::DELETE => {
+            issuer.clear_aup();
+            Ok((200, json!({})))
+        }
         _ => no_method(),
     };
     answer(&issuer, outcome)

@@ -40,6 +40,7 @@ pub fn admin_router(issuer: &Arc<Issuer>) -> Option<Router> {
         .route("/groups", any(changes::groups))
         .route("/clients", any(changes::clients))
         .route("/clients/{id}", any(changes::client))
+        .route("/aup", any(changes::aup))
         .route("/policies/scope", any(changes::scope_policies))
         .route("/policies/exchange", any(changes::exchange_policies))
         .route("/keys", any(all_keys))

@@ -15,7 +15,7 @@ use crate::store::{Client, User};
 pub(super) fn user(user: &User) -> Value {
     json!({
         "username": &*user.username, "uuid": &*user.uuid, "active": user.active, "admin": user.admin,
-        "groups": user.memberships.all.iter().map(|g| &**g).collect::<Vec<_>>(), "aup_signed_at": user.aup_signed_at,
+        "groups": user.memberships.all.iter().map(|g| &**g).collect::<Vec<_>>(), "aup_signed_at": user.aup_signature.map(|s| s.at), "oidc_ids": user.oidc_ids,
     })
 }
 

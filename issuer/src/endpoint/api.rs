@@ -1,5 +1,5 @@
-//! The part of IAM's administration interface that clients and tests use: exchange policies, scope policies, clients,
-//! and the acceptable use policy (issuer page §2.10). Needs an administrator's session or token.
+//! The part of IAM's administration interface that clients and tests use: exchange policies, scope policies and clients
+//! (issuer page §2.10). Needs an administrator's session or token.
 
 use std::sync::Arc;
 
@@ -14,9 +14,7 @@ use super::registration;
 use super::userinfo::bearer;
 use super::{Here, Request};
 use crate::answer::Caching;
-use crate::config::{
-    AupConfig, ClientMatch, ExchangePolicyConfig, ExchangeScopeConfig, Level, PolicyEnd,
-};
+use crate::config::{ClientMatch, ExchangePolicyConfig, ExchangeScopeConfig, Level, PolicyEnd};
 use crate::errors::{Refusal, Shape};
 use crate::exchange::ExchangePolicies;
 use crate::form::{Form, LIMIT};
@@ -24,14 +22,14 @@ use crate::issuer::Issuer;
 use crate::store::{Client, User, read, write};
 
 /// Lets administrators through; everybody else gets IAM's answer.
-fn admin(issuer: &Issuer, headers: &HeaderMap) -> Result<Arc<User>, Refusal> {
+pub(crate) fn admin(issuer: &Issuer, headers: &HeaderMap) -> Result<Arc<User>, Refusal> {
     let user = caller(issuer, headers)?;
     user.filter(|user| user.admin)
         .ok_or_else(|| Refusal::new(403, "access_denied", "Access is denied").dressed(Shape::Plain))
 }
 
 /// Who asks: a session, or a person's token; `None` is a client's token.
-fn caller(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<Arc<User>>, Refusal> {
+pub(crate) fn caller(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<Arc<User>>, Refusal> {
     if let Some(user) = Browser::of(issuer, headers).user(issuer) {
         return Ok(Some(user));
     }
@@ -42,12 +40,12 @@ fn caller(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<Arc<User>>, Ref
         .filter(|_| record.holder.person))
 }
 
-async fn body(request: Request) -> Option<Value> {
+pub(crate) async fn body(request: Request) -> Option<Value> {
     let bytes = read_limited(request.into_body(), LIMIT).await.ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-fn problem(issuer: &Issuer, status: u16, text: &str) -> Response {
+pub(crate) fn problem(issuer: &Issuer, status: u16, text: &str) -> Response {
     issuer.answers.plain_json(status, &json!({ "error": text }))
 }
 
@@ -246,75 +244,4 @@ pub async fn switch_client(
     );
     issuer.clients.put(client);
     issuer.answers.bare(200, Caching::Never)
-}
-
-/// `/iam/aup`: everybody may read the policy, administrators set and delete it.
-pub async fn aup(State(issuer): Here, request: Request) -> Response {
-    if *request.method() == Method::GET {
-        return match read(&issuer.aup).as_ref() {
-            Some(aup) => issuer.answers.plain_json(
-                200,
-                &json!({ "url": aup.url, "text": null, "description": aup.text, "signatureValidityInDays": aup.validity_days }),
-            ),
-            None => problem(&issuer, 404, "AUP is not defined for this organization"),
-        };
-    }
-    if let Err(refusal) = admin(&issuer, request.headers()) {
-        return issuer.refuse(&refusal, Caching::Never);
-    }
-    match *request.method() {
-        Method::DELETE => {
-            *write(&issuer.aup) = None;
-            issuer.answers.bare(204, Caching::Never)
-        }
-        Method::POST => {
-            let value = body(request).await.unwrap_or_default();
-            let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-            let validity_days = value
-                .get("signatureValidityInDays")
-                .and_then(Value::as_i64)
-                .unwrap_or(0);
-            let words = text("text")
-                .or(text("description"))
-                .unwrap_or_else(|| "Read the policy and accept it.".into());
-            *write(&issuer.aup) = Some(AupConfig {
-                text: words,
-                url: text("url"),
-                validity_days,
-            });
-            issuer
-                .actor
-                .note("an administrator sets an acceptable use policy");
-            issuer.answers.bare(201, Caching::Never)
-        }
-        _ => issuer.refuse(&Refusal::method("GET,POST,DELETE"), Caching::Never),
-    }
-}
-
-/// `GET /iam/aup/signature`: one's own.
-pub async fn signature(State(issuer): Here, request: Request) -> Response {
-    let user = match caller(&issuer, request.headers()) {
-        Ok(user) => user,
-        Err(refusal) => return issuer.refuse(&refusal, Caching::Never),
-    };
-    let signed = user.as_ref().and_then(|user| user.aup_signed_at);
-    match (
-        read(&issuer.aup).is_some() || issuer.rules.then(),
-        signed,
-        user,
-    ) {
-        (false, _, _) => problem(&issuer, 404, "AUP is not defined for this organization"),
-        (true, Some(at), Some(user)) => issuer.answers.plain_json(
-            200,
-            &json!({ "account": { "uuid": &*user.uuid }, "signatureTime": at * 1000 }),
-        ),
-        (true, _, user) => {
-            let name = user.map_or_else(String::new, |user| user.username.to_string());
-            problem(
-                &issuer,
-                404,
-                &format!("AUP signature not found for user '{name}'"),
-            )
-        }
-    }
 }

@@ -181,7 +181,7 @@ fn list<T>(form: &Form, all: &[T], shown: impl Fn(&T) -> Value) -> Value {
     })
 }
 
-fn moment(seconds: i64) -> String {
+pub(crate) fn moment(seconds: i64) -> String {
     Timestamp::from_second(seconds)
         .unwrap_or_default()
         .to_string()

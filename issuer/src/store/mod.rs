@@ -1,5 +1,6 @@
 //! What the issuer knows: clients, people, tokens, and what is under way. Cheap locks, shared records.
 
+pub mod aup;
 pub mod clients;
 pub mod pending;
 pub mod people;
@@ -7,6 +8,7 @@ pub mod tokens;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use aup::{Aup, AupBook, Signature, Standing};
 pub use clients::{Client, Clients};
 pub use pending::{Approval, CodeRequest, DeviceRequest, DeviceState, Pending, Session};
 pub use people::{People, User};

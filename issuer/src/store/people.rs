@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use super::{read, write};
+use super::{Signature, read, write};
 use crate::config::{GroupConfig, OidcId, UserConfig};
 use crate::groups::Memberships;
 use crate::order;
@@ -25,8 +25,8 @@ pub struct User {
     pub admin: bool,
     /// May log in.
     pub active: bool,
-    /// When the acceptable use policy was signed, Unix seconds.
-    pub aup_signed_at: Option<i64>,
+    /// The acceptable use policy as this person signed it.
+    pub aup_signature: Option<Signature>,
     /// First name.
     pub given_name: String,
     /// Last name.
@@ -181,7 +181,10 @@ impl People {
             oidc_ids: config.oidc_ids.clone(),
             admin: config.admin,
             active: config.active,
-            aup_signed_at: config.aup_signed.then_some(now),
+            aup_signature: config.aup_signed.then_some(Signature {
+                at: now,
+                edition: 1,
+            }),
             name: config
                 .name
                 .clone()

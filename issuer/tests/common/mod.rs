@@ -130,16 +130,7 @@ impl Bench {
 
     /// Sends a request.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let mut router = self.router.clone();
-        let response = router.call(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = String::from_utf8_lossy(&bytes).into_owned();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        }
+        ask(self.router.clone(), request).await
     }
 
     /// Sends a request with a form (or none) and headers.
@@ -171,11 +162,31 @@ impl Bench {
         self.send(request.body(body).unwrap()).await
     }
 
+    /// A request of the administrator, at the issuer's admin listener (`admin_secret = "open"`).
+    pub async fn admin(&self, method: &str, path: &str, body: Value) -> Answer {
+        let router = carnet_issuer::admin_router(&self.started.issuer).unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", "Bearer open");
+        ask(router, request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// A token request by Basic.
     pub async fn token(&self, client: &str, secret: &str, form: &[(&str, &str)]) -> Answer {
         let basic = basic(client, secret);
         self.call("POST", "/token", Some(form), &[("authorization", &basic)])
             .await
+    }
+}
+
+async fn ask(mut router: Router, request: Request<Body>) -> Answer {
+    let (parts, body) = router.call(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
     }
 }
 

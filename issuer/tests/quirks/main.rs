@@ -8,12 +8,9 @@ mod table;
 use carnet_issuer::config::Algorithm;
 use carnet_issuer::keys::SigningKey;
 use carnet_issuer::quirks::{Compat, Quirk};
-use carnet_stage::Body;
 use common::{Answer, Bench, Browser, DEVICE, EXCHANGE, basic, claims, query};
-use http::Request;
-use serde_json::{Value, json};
+use serde_json::json;
 use table::SHOWN;
-use tower_service::Service as _;
 
 const WORLD: &str = r#"
 algorithm = "ES256"
@@ -177,7 +174,7 @@ async fn assertion_twice(bench: &Bench) -> String {
         "client_id": "signer", "token_endpoint_auth_method": "private_key_jwt", "scope": ["openid"],
         "jwks": { "keys": [key.jwk(true)] },
     });
-    let admin = admin(bench, "POST", "/clients", config).await;
+    let admin = bench.admin("POST", "/clients", config).await;
     assert_eq!(admin.status, 201, "{}", admin.body);
     let now = bench.started.issuer.now();
     let payload = json!({"iss": "signer", "sub": "signer", "aud": "https://iam.example/token", "exp": now + 60, "jti": "1"});
@@ -192,28 +189,6 @@ async fn assertion_twice(bench: &Bench) -> String {
     let first = bench.call("POST", "/token", Some(&form), &[]).await;
     let second = bench.call("POST", "/token", Some(&form), &[]).await;
     format!("{} then {}", told(&first), told(&second))
-}
-
-async fn admin(bench: &Bench, method: &str, path: &str, body: Value) -> Answer {
-    let mut router = carnet_issuer::admin_router(&bench.started.issuer).unwrap();
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("authorization", "Bearer open");
-    let response = router
-        .call(request.body(Body::from(body.to_string())).unwrap())
-        .await
-        .unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = http_body_util::BodyExt::collect(body)
-        .await
-        .unwrap()
-        .to_bytes();
-    Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body: String::from_utf8_lossy(&bytes).into_owned(),
-    }
 }
 
 async fn show(bench: &Bench, quirk: &str) -> String {
@@ -287,7 +262,8 @@ async fn show(bench: &Bench, quirk: &str) -> String {
             redeem(bench, &code, &[("code_verifier", "y")]).await
         }
         "Q-18" => {
-            return admin(bench, "POST", "/clients", json!({"client_id": "new"}))
+            return bench
+                .admin("POST", "/clients", json!({"client_id": "new"}))
                 .await
                 .json()["reuse_refresh_token"]
                 .to_string();
@@ -401,7 +377,7 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 .text("access_token");
             post(bench, "/revoke", "b", &[("token", &token)]).await
         }
-        "Q-39" => admin(bench, "POST", "/keys", json!({"now": true})).await,
+        "Q-39" => bench.admin("POST", "/keys", json!({"now": true})).await,
         "Q-40" => {
             let document = bench
                 .call("GET", "/.well-known/openid-configuration", None, &[])
