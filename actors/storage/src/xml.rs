@@ -38,6 +38,10 @@ pub struct Malformed;
 struct Element {
     name: Name,
     empty: bool,
+    /// Prefixes of its own name and of its attributes' names; empty for none.
+    uses: Vec<String>,
+    /// Prefixes it declares, each with its namespace as it is written.
+    declares: Vec<(String, String)>,
 }
 
 enum Piece {
@@ -51,6 +55,8 @@ struct Pieces<'x> {
     reader: NsReader<&'x [u8]>,
     text: &'x str,
     depth: usize,
+    /// What the open elements declare, the outermost first.
+    scopes: Vec<Vec<(String, String)>>,
     /// Where the last piece begins.
     before: usize,
 }
@@ -62,6 +68,7 @@ impl<'x> Pieces<'x> {
             reader: NsReader::from_reader(text.as_bytes()),
             text,
             depth: 0,
+            scopes: Vec::new(),
             before: 0,
         })
     }
@@ -89,15 +96,29 @@ impl<'x> Pieces<'x> {
                         ResolveResult::Unbound => String::new(),
                         ResolveResult::Unknown(_) => return Err(Malformed),
                     };
-                    refuse_empty_prefixes(&start)?;
+                    let (uses, declares) = prefixes(&start)?;
+                    let known = |prefix: &String| {
+                        let mut all = self.scopes.iter().flatten().chain(&declares);
+                        prefix.is_empty() || prefix == "xml" || all.any(|(name, _)| name == prefix)
+                    };
+                    if !uses.iter().all(known) {
+                        return Err(Malformed);
+                    }
                     let name = (namespace, start.local_name().as_ref().to_owned());
                     if !empty {
                         self.depth += 1;
+                        self.scopes.push(declares.clone());
                     }
-                    return Ok(Piece::Open(Element { name, empty }));
+                    return Ok(Piece::Open(Element {
+                        name,
+                        empty,
+                        uses,
+                        declares,
+                    }));
                 }
                 Event::End(_) => {
                     self.depth = self.depth.checked_sub(1).ok_or(Malformed)?;
+                    self.scopes.pop();
                     return Ok(Piece::Close);
                 }
                 Event::Eof if self.depth > 0 => return Err(Malformed),
@@ -121,22 +142,53 @@ impl<'x> Pieces<'x> {
         }
     }
 
-    /// Passes over the rest of an element; gives back its inner XML.
+    /// Passes over the rest of an element; gives back its inner XML, which means the same wherever it stands:
+    /// each child declares what it takes from around the element (RFC 4918 §4.3).
     fn inner(&mut self, element: &Element) -> Result<String, Malformed> {
         if element.empty {
             return Ok(String::new());
         }
-        let start = self.position();
         let depth = self.depth;
+        let around: Vec<(String, String)> = self.scopes.concat();
+        let mut value = String::new();
+        let mut copied = self.position();
+        // The child that is open: where its declarations go, what it declares, what is used in it.
+        let mut child = None;
         loop {
-            match self.next()? {
-                Piece::Close if self.depth < depth => {
-                    return Ok(self.text[start..self.before].to_owned());
+            let piece = self.next()?;
+            let level = self.depth;
+            match piece {
+                Piece::Open(inside) => {
+                    let outermost = level == depth || (level == depth + 1 && !inside.empty);
+                    let (place, declares, mut uses) = match child.take() {
+                        Some(open) if !outermost => open,
+                        _ => (self.after_name(), inside.declares, Vec::new()),
+                    };
+                    uses.extend(inside.uses);
+                    child = Some((place, declares, uses));
                 }
                 Piece::End => return Err(Malformed),
-                _ => {}
+                Piece::Close if level < depth => {
+                    value.push_str(&self.text[copied..self.before]);
+                    return Ok(value);
+                }
+                Piece::Close | Piece::Text(_) => {}
+            }
+            if self.depth == depth
+                && let Some((place, declares, uses)) = child.take()
+            {
+                value.push_str(&self.text[copied..place]);
+                value.push_str(&taken(&around, &declares, &uses));
+                copied = place;
             }
         }
+    }
+
+    /// Where the name ends of the tag that was read last.
+    fn after_name(&self) -> usize {
+        let tag = &self.text[self.before..];
+        let end = tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>'));
+        self.before + end.unwrap_or(0)
     }
 }
 
@@ -150,16 +202,49 @@ fn known(reference: &BytesRef<'_>) -> Result<(), Malformed> {
     Err(Malformed)
 }
 
-/// `xmlns:x=""` is not allowed (Namespaces in XML 1.0 §2.2; litmus asks for it).
-fn refuse_empty_prefixes(start: &BytesStart<'_>) -> Result<(), Malformed> {
+/// The prefixes that a tag uses, and those it declares. `xmlns:x=""` is not allowed (Namespaces in XML 1.0 §2.2;
+/// litmus asks for it).
+#[allow(clippy::type_complexity, reason = "two lists of names")]
+fn prefixes(start: &BytesStart<'_>) -> Result<(Vec<String>, Vec<(String, String)>), Malformed> {
+    let name = start.name();
+    let name: &str = name.as_ref();
+    let mut uses = vec![
+        name.split_once(':')
+            .map_or("", |(prefix, _)| prefix)
+            .to_owned(),
+    ];
+    let mut declares = Vec::new();
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|_| Malformed)?;
         let key: &str = attribute.key.as_ref();
-        if key.starts_with("xmlns:") && attribute.value.is_empty() {
-            return Err(Malformed);
+        let value = || attribute.value.replace('"', "&quot;");
+        match key.split_once(':') {
+            Some(("xmlns", _)) if attribute.value.is_empty() => return Err(Malformed),
+            Some(("xmlns", prefix)) => declares.push((prefix.to_owned(), value())),
+            Some((prefix, _)) => uses.push(prefix.to_owned()),
+            None if key == "xmlns" => declares.push((String::new(), value())),
+            None => {}
         }
     }
-    Ok(())
+    Ok((uses, declares))
+}
+
+/// The declarations that a child needs of those around it.
+fn taken(around: &[(String, String)], own: &[(String, String)], uses: &[String]) -> String {
+    let mut text = String::new();
+    let mut done: Vec<&str> = own.iter().map(|(prefix, _)| prefix.as_str()).collect();
+    for prefix in uses {
+        if done.contains(&prefix.as_str()) {
+            continue;
+        }
+        done.push(prefix);
+        let bound = around.iter().rev().find(|(name, _)| name == prefix);
+        if let Some((_, namespace)) = bound.filter(|(_, namespace)| !namespace.is_empty()) {
+            let colon = if prefix.is_empty() { "" } else { ":" };
+            text.push_str(&format!(" xmlns{colon}{prefix}=\"{namespace}\""));
+        }
+    }
+    text
 }
 
 fn dav(element: &Element, local: &str) -> bool {
@@ -342,7 +427,7 @@ mod tests {
         assert_eq!(
             proppatch(body.as_bytes()),
             Ok(vec![
-                Patch::Set(name("urn:z", "a"), "v&amp;<z:b/>".into()),
+                Patch::Set(name("urn:z", "a"), "v&amp;<z:b xmlns:z=\"urn:z\"/>".into()),
                 Patch::Remove(name("urn:z", "c"))
             ])
         );
@@ -360,6 +445,50 @@ mod tests {
             let set = wanted.map(|wanted| vec![Patch::Set(name("urn:z", "a"), wanted.to_owned())]);
             assert_eq!(proppatch(body.as_bytes()).ok(), set, "{value}");
         }
+    }
+
+    #[test]
+    fn a_value_means_the_same_wherever_it_stands() {
+        for (value, wanted) in [
+            ("<z:b/>", "<z:b xmlns:z=\"urn:z\"/>"),
+            (
+                "<z:b><z:c/></z:b> <z:b />",
+                "<z:b xmlns:z=\"urn:z\"><z:c/></z:b> <z:b xmlns:z=\"urn:z\" />",
+            ),
+            ("<b/>", "<b xmlns=\"DAV:\"/>"),
+            ("<b xmlns=\"\"><c/></b>", "<b xmlns=\"\"><c/></b>"),
+            (
+                "<b y:k='v'>t</b>",
+                "<b xmlns=\"DAV:\" xmlns:y=\"urn:&quot;y\" y:k='v'>t</b>",
+            ),
+            (
+                "<y:b xmlns:y='u'><z:c/></y:b>",
+                "<y:b xmlns:z=\"urn:z\" xmlns:y='u'><z:c/></y:b>",
+            ),
+            (
+                "<z:b xml:lang=\"de\"/>",
+                "<z:b xmlns:z=\"urn:z\" xml:lang=\"de\"/>",
+            ),
+            (
+                "t<z:b/><!-- <z:c/> -->",
+                "t<z:b xmlns:z=\"urn:z\"/><!-- <z:c/> -->",
+            ),
+        ] {
+            let body = format!(
+                "<propertyupdate xmlns=\"DAV:\" xmlns:z=\"urn:z\" xmlns:y='urn:\"y'><set><prop>\
+                 <z:a>{value}</z:a></prop></set></propertyupdate>"
+            );
+            let patches = proppatch(body.as_bytes()).unwrap();
+            assert_eq!(patches, [Patch::Set(name("urn:z", "a"), wanted.to_owned())]);
+            // Read back where nothing is declared around it.
+            let again = element(&name("urn:z", "a"), wanted);
+            let body = format!(
+                "<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop>{again}</D:prop></D:set></D:propertyupdate>"
+            );
+            assert_eq!(proppatch(body.as_bytes()).unwrap(), patches, "{value}");
+        }
+        let unbound = "<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop><D:a q:k=\"v\"/></D:prop></D:set></D:propertyupdate>";
+        assert_eq!(proppatch(unbound.as_bytes()), Err(Malformed));
     }
 
     #[test]
