@@ -95,6 +95,8 @@ fn real_addresses_take_the_place_of_the_stages_names() {
         world,
         &Changes {
             location: Some(location),
+            // A setting that is changed moves nobody to another port.
+            set: vec!["actors.iam.issuer.organisation=\"lab\"".to_owned()],
             ..Changes::default()
         },
     )

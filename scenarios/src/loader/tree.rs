@@ -235,15 +235,17 @@ fn put<'a>(
     let span = target.span();
     match target.into_inner() {
         DeValue::Table(mut table) => {
-            let entry = table.remove_entry(key.as_ref());
-            let (kept, below) = entry.unwrap_or_else(|| {
-                (
-                    Spanned::new(key_span.clone(), key.clone()),
-                    Spanned::new(key_span.clone(), DeValue::Table(Table::new())),
-                )
-            });
-            let (below, problem) = put(below, rest, value);
-            table.insert(kept, below);
+            let nothing = || Spanned::new(key_span.clone(), DeValue::Table(Table::new()));
+            // What is there keeps its place: the order of actors decides on ports.
+            let problem = if let Some(below) = table.get_mut(key.as_ref()) {
+                let (changed, problem) = put(std::mem::replace(below, nothing()), rest, value);
+                *below = changed;
+                problem
+            } else {
+                let (below, problem) = put(nothing(), rest, value);
+                table.insert(Spanned::new(key_span.clone(), key.clone()), below);
+                problem
+            };
             (Spanned::new(span, DeValue::Table(table)), problem)
         }
         DeValue::Array(items) => {
