@@ -4,6 +4,7 @@ pages.py DRIVER SPKI PICTURES
 """
 
 import base64
+import datetime
 import hashlib
 import http.server
 import json
@@ -21,6 +22,8 @@ from webdriver import ENTER, TAB, Browser
 
 driver, spki, pictures = sys.argv[1:]
 ISSUER = os.environ["IAM_URL"] + "/"
+INSTITUTE = os.environ["INSTITUTE_URL"]
+ADMIN = os.environ["IAM_ADMIN_URL"]
 POLICY = os.environ["POLICY"]
 COMPAT = os.environ["COMPAT"]
 WIDTH = 390
@@ -45,6 +48,14 @@ def post(path, data, kind="application/x-www-form-urlencoded", user=None):
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as problem:
         return problem.code, json.load(problem)
+
+
+def administer(method, path, body):
+    """What the issuer's administrator does behind people's backs."""
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["ADMIN_SECRET"]}
+    request = urllib.request.Request(ADMIN + path, json.dumps(body).encode(), headers, method=method)
+    with urllib.request.urlopen(request, timeout=120, context=context) as answer:
+        return json.load(answer)
 
 
 class Application(http.server.BaseHTTPRequestHandler):
@@ -151,7 +162,9 @@ def authorize(**more):
     return asked["state"], verifier
 
 
-LOGIN = [("textbox", "Username"), ("textbox", "Password"), ("button", "Login")]
+LOGIN = [("textbox", "Username"), ("textbox", "Password"), ("button", "Login"), ("button", "Sign in with Example Institute")]
+AT_HOME = [("textbox", "Username"), ("textbox", "Password"), ("button", "Log in"), ("button", "Cancel")]
+ACCEPT = [("button", "I accept")]
 REMEMBER = [("radio", "until I revoke it"), ("radio", "for one hour"), ("radio", "ask me again next time")]
 CONSENT = [*REMEMBER, ("button", "Authorize"), ("button", "Deny")]
 WORDS = {
@@ -174,6 +187,21 @@ def consent(name, client_name, wanted):
         assert words == WORDS.get(scope, words) and words.strip(), line
 
 
+def policy(name, text, why):
+    """The acceptable use policy, and why it is shown."""
+    look(name, "wlcg - Acceptable use policy", "Acceptable use policy", ACCEPT)
+    assert browser.one("blockquote").text == text
+    assert browser.one("[role=status]").text.startswith(why), browser.one("[role=status]").text
+
+
+def go_home(name, password):
+    """From the issuer's login page to the institute's, with name and password."""
+    browser.leave(browser.all("form[action='/openid_connect_login'] button")[0].click)
+    assert browser.url.startswith(INSTITUTE), browser.url
+    browser.focused().keys(name + TAB)
+    browser.leave(browser.focused().keys, password + ENTER)
+
+
 CODE = [("textbox", "Enter the code that your device shows"), ("button", "Submit")]
 
 browser = Browser(driver, WIDTH, 844, os.path.abspath("profile"), spki)
@@ -191,8 +219,7 @@ try:
     browser.leave(browser.focused().keys, "alice-password" + ENTER)
 
     # --- the acceptable use policy stands before everything else
-    look("policy", "wlcg - Acceptable use policy", "Acceptable use policy", [("button", "I accept")])
-    assert browser.one("blockquote").text == POLICY
+    policy("policy", POLICY, "You have not accepted these rules yet.")
     browser.leave(browser.one("button").click)
 
     # --- consent: every scope in words
@@ -271,6 +298,54 @@ try:
     browser.leave(browser.one("button").click)
     look("logged-out", "wlcg - Log in", "Log in to wlcg", LOGIN)
     assert browser.one("[role=status]").text == "You are logged out."
+    browser.open(ISSUER + "dashboard")
+    assert browser.one("h1").text == "Log in to wlcg"
+
+    # --- with the home institute: a wrong password there, a change of mind, and then all the way through
+    state, _ = authorize()
+    browser.leave(browser.all("form[action='/openid_connect_login'] button")[0].click)
+    assert browser.url.startswith(INSTITUTE), browser.url
+    look("institute-login", "Example Institute - Log in", "Example Institute", AT_HOME)
+    browser.focused().keys("b.roe" + TAB)
+    browser.leave(browser.focused().keys, "wrong" + ENTER)
+    look("institute-login-failed", "Example Institute - Log in", "Example Institute", AT_HOME)
+    assert browser.one("[role=alert]").text == "Invalid username or password."
+    browser.leave(browser.one("button").click)
+    look("institute-refused", "wlcg - Log in", "Log in to wlcg", LOGIN)
+    assert browser.one("[role=alert]").text == "Example Institute refused: access_denied: The person did not want to log in."
+    go_home("b.roe", "institute-password")
+    policy("institute-policy", POLICY, "You have not accepted these rules yet.")
+    browser.leave(browser.one("button").click)
+    if COMPAT == "iam-1.7":
+        state, _ = authorize()
+    consent("institute-consent", LONG, WORDS)
+    assert "Bob Roe" in browser.one("main").text
+    browser.leave(browser.all("button")[0].click)
+    came = Application.came.pop()
+    assert came["state"] == [state] and "code" in came, came
+
+    # --- the signature lapses, and the rules change: the person who is logged in signs again, and reads why
+    today = datetime.datetime.fromtimestamp(administer("POST", "/clock", {"advance": 0})["now"], datetime.UTC).date()
+    administer("POST", "/clock", {"advance": 30 * 86400})
+    authorize()
+    policy("policy-lapsed", POLICY, f"You accepted these rules on {today}. That was good for 30 days")
+    browser.leave(browser.one("button").click)
+    authorize()
+    assert browser.one("h1").text == f"Approve access for {LONG}", browser.url
+    administer("PUT", "/aup", {"text": "Be kind.", "validity_days": 30})
+    authorize()
+    policy("policy-changed", "Be kind.", "These rules changed on ")
+    browser.leave(browser.one("button").click)
+
+    # --- somebody whom only the institute knows
+    browser.open(ISSUER + "logout")
+    browser.open(INSTITUTE + "/logout")
+    look("institute-logged-out", "Example Institute - Logged out", "You are logged out of Example Institute.", [])
+    browser.open(ISSUER)
+    go_home("c.new", "institute-password")
+    look("no-account", "wlcg - No account", "You have no account at wlcg", [("link", "Back to Login Page")])
+    lines = [line.text for line in browser.all("li")]
+    assert lines == [f"Identity provider: {INSTITUTE}", "Subject: c.new@institute.example", "Name: Carol New", "Mail address: c.new@institute.example"], lines
     browser.open(ISSUER + "dashboard")
     assert browser.one("h1").text == "Log in to wlcg"
     print(f"{COMPAT}: Chromium {browser.version}: {len(looked)} pages")
