@@ -263,9 +263,9 @@ pub fn check(
     wanted: impl Into<String>,
 ) -> CheckRecord {
     CheckRecord {
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         ok,
-        saw: saw.into(),
-        wanted: wanted.into(),
+        saw: saw.into().into(),
+        wanted: wanted.into().into(),
     }
 }

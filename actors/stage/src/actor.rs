@@ -191,10 +191,10 @@ impl Actor {
             .checks
             .iter()
             .map(|check| CheckRecord {
-                name: check.name.to_string(),
+                name: check.name.clone(),
                 ok: check.ok,
-                saw: check.saw.to_string(),
-                wanted: check.wanted.to_string(),
+                saw: check.saw.clone(),
+                wanted: check.wanted.clone(),
             })
             .collect();
         self.record(Event::Judged(Box::new(Judged {

@@ -1,5 +1,7 @@
 //! The journal's records: what can happen on the stage (design of the journal: ARCHITECTURE.md, "The journal").
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -195,13 +197,13 @@ pub struct Judged {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 pub struct CheckRecord {
     /// Which check.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Whether it passed.
     pub ok: bool,
     /// What it saw.
-    pub saw: String,
+    pub saw: Cow<'static, str>,
     /// What it wanted.
-    pub wanted: String,
+    pub wanted: Cow<'static, str>,
 }
 
 /// A change of state.

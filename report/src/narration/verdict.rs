@@ -44,7 +44,7 @@ fn passed(sheet: &mut Sheet, checks: &[CheckRecord]) {
         .filter(|check| check.ok)
         .map(|check| {
             if check.saw.is_empty() {
-                check.name.clone()
+                check.name.clone().into_owned()
             } else {
                 format!("{} ({})", check.name, check.saw)
             }

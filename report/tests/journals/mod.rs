@@ -240,10 +240,10 @@ pub fn refresh(parent: &str) -> Issued {
 
 pub fn check(name: &str, ok: bool, saw: &str, wanted: &str) -> CheckRecord {
     CheckRecord {
-        name: name.into(),
+        name: name.to_owned().into(),
         ok,
-        saw: saw.into(),
-        wanted: wanted.into(),
+        saw: saw.to_owned().into(),
+        wanted: wanted.to_owned().into(),
     }
 }
 

@@ -164,7 +164,7 @@ fn judged(p: &JudgedPattern, e: &Judged, it: &mut Compare<'_>) {
                 .checks
                 .iter()
                 .filter(|c| c.ok == ok)
-                .map(|c| c.name.as_str())
+                .map(|c| &*c.name)
                 .collect();
             let field = if ok { "held check" } else { "failed check" };
             match chosen.first() {
@@ -183,12 +183,12 @@ fn judged(p: &JudgedPattern, e: &Judged, it: &mut Compare<'_>) {
         (
             "saw",
             p.saw.as_deref(),
-            (|c| &c.saw) as fn(&carnet_stage::CheckRecord) -> &String,
+            (|c| &*c.saw) as fn(&carnet_stage::CheckRecord) -> &str,
         ),
-        ("wanted", p.wanted.as_deref(), |c| &c.wanted),
+        ("wanted", p.wanted.as_deref(), |c| &*c.wanted),
     ] {
         let Some(pattern) = wanted else { continue };
-        let values: Vec<&str> = checks.iter().map(|c| of(c).as_str()).collect();
+        let values: Vec<&str> = checks.iter().map(|c| of(c)).collect();
         let fitting = values.iter().find(|v| words::glob(pattern, v)).copied();
         let joined = values.join(" | ");
         it.text(

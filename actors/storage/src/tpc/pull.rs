@@ -126,6 +126,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         Reporting::new(call.fault()),
         async move { pull.run(size).await },
     )
+    .await
 }
 
 impl Pull {

@@ -80,6 +80,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
         Reporting::new(call.fault()),
         async move { push.run().await },
     )
+    .await
 }
 
 impl Push {

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use carnet_stage::Clock;
 use http::{HeaderValue, header};
 use http_body::Frame;
 use tokio::sync::mpsc;
@@ -68,14 +70,18 @@ impl Progress {
     }
 }
 
+/// How long the head of the answer waits for the first words of the body, in real time: a small copy is over by
+/// then, and head and terminal line leave in one piece.
+const TOGETHER: Duration = Duration::from_millis(4);
+
 /// Runs a copy in the background and answers with its report.
-pub(super) fn report(
+pub(super) async fn report(
     element: &Arc<Element>,
     progress: Arc<Progress>,
     reporting: Reporting,
     work: impl Future<Output = Result<(), String>> + Send + 'static,
 ) -> Answer {
-    let (lines, report) = mpsc::channel::<Bytes>(32);
+    let (lines, mut report) = mpsc::channel::<Words>(32);
     let tpc = &element.dialect.tpc;
     let now = element.actor.clock().seconds();
     progress.started.store(now, Ordering::Relaxed);
@@ -88,7 +94,8 @@ pub(super) fn report(
         tokio::pin!(work);
         let mut wait = copier.first_marker;
         if wait.is_zero() && !reporting.silent() {
-            let _full_or_gone = lines.try_send(progress.marker(&element, &reporting));
+            let _full_or_gone =
+                lines.try_send(Words::marker(progress.marker(&element, &reporting)));
             wait = copier.period;
         }
         let mut watched = true;
@@ -106,7 +113,7 @@ pub(super) fn report(
                 () = element.actor.clock().sleep(wait) => {
                     wait = copier.period;
                     if !reporting.silent() {
-                        let _full_or_gone = lines.try_send(progress.marker(&element, &reporting));
+                        let _full_or_gone = lines.try_send(Words::marker(progress.marker(&element, &reporting)));
                     }
                 }
             }
@@ -121,7 +128,12 @@ pub(super) fn report(
         };
         last.extend_from_slice(reporting.last_line(line).as_bytes());
         if !last.is_empty() {
-            let _gone = lines.send(Bytes::from(last)).await;
+            let _gone = lines
+                .send(Words {
+                    text: Bytes::from(last),
+                    last: true,
+                })
+                .await;
         }
     };
     element.actor.spawn(task);
@@ -131,12 +143,31 @@ pub(super) fn report(
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    *found.body_mut() = Body::new(Report { lines: report });
+    let first = Clock::within_real(TOGETHER, report.recv()).await.flatten();
+    *found.body_mut() = Body::new(Report {
+        first,
+        lines: report,
+        ended: false,
+    });
     found
 }
 
+/// Something said in the body of the answer.
+struct Words {
+    text: Bytes,
+    last: bool,
+}
+
+impl Words {
+    fn marker(text: Bytes) -> Self {
+        Self { text, last: false }
+    }
+}
+
 struct Report {
-    lines: mpsc::Receiver<Bytes>,
+    first: Option<Words>,
+    lines: mpsc::Receiver<Words>,
+    ended: bool,
 }
 
 impl http_body::Body for Report {
@@ -147,8 +178,15 @@ impl http_body::Body for Report {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.lines
-            .poll_recv(cx)
-            .map(|line| line.map(|line| Ok(Frame::data(line))))
+        let words = match self.first.take() {
+            Some(first) => Some(first),
+            None => ready!(self.lines.poll_recv(cx)),
+        };
+        self.ended = words.as_ref().is_none_or(|words| words.last);
+        Poll::Ready(words.map(|words| Ok(Frame::data(words.text))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
     }
 }
