@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{ClientMatch, ExchangePolicyConfig, PolicyEnd, Verb};
+use crate::patterns::Outcome;
 use crate::policies::ScopeTest;
 use crate::quirks::{Quirk, Rules};
 use crate::scopes::{self, Match, Matcher};
@@ -83,7 +84,7 @@ fn end_in_words(end: &PolicyEnd) -> String {
 
 impl ExchangePolicies {
     /// Compiles the policies of a configuration.
-    pub fn new(configs: &[ExchangePolicyConfig]) -> Self {
+    pub fn new(configs: &[ExchangePolicyConfig], rules: &Rules) -> Self {
         let all = configs
             .iter()
             .enumerate()
@@ -105,7 +106,7 @@ impl ExchangePolicies {
                     scopes: config
                         .scope_policies
                         .iter()
-                        .map(|s| (s.rule, ScopeTest::new(s.matching, &s.param)))
+                        .map(|s| (s.rule, ScopeTest::new(s.matching, &s.param, rules)))
                         .collect(),
                     label: format!("policy {}: {rule} {ends}", index + 1).into(),
                 }
@@ -178,12 +179,23 @@ impl ExchangePolicies {
                 Match::No => return Err(ScopeFault::Origin(scope.clone())),
                 Match::Relative => return Err(ScopeFault::Relative(scope.clone())),
             }
-            let denied = own
-                .iter()
-                .any(|(rule, test)| *rule == Verb::Deny && test.matches(scope));
-            let permitted = own
-                .iter()
-                .any(|(rule, test)| *rule == Verb::Permit && test.matches(scope));
+            let (mut denied, mut permitted) = (false, false);
+            for (rule, test) in own {
+                match test.test(scope) {
+                    Outcome::Yes => {
+                        *(if *rule == Verb::Deny {
+                            &mut denied
+                        } else {
+                            &mut permitted
+                        }) = true
+                    }
+                    Outcome::No => {}
+                    Outcome::Broken => return Err(ScopeFault::Relative(scope.clone())),
+                }
+                if denied {
+                    break;
+                }
+            }
             if denied || (!rules.has(Quirk::Q23) && has_permits && !permitted) {
                 return Err(ScopeFault::Policy(scope.clone()));
             }
@@ -195,6 +207,7 @@ impl ExchangePolicies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quirks::{Compat, QuirkSwitches};
 
     fn policy(
         rule: Verb,
@@ -218,13 +231,16 @@ mod tests {
     fn ranks_and_ties() {
         use ClientMatch::{Any, ById, ByScope};
         use Verb::{Deny, Permit};
-        let all = ExchangePolicies::new(&[
-            policy(Permit, (Any, ""), (Any, "")),
-            policy(Deny, (ByScope, "s"), (Any, "")),
-            policy(Permit, (ById, "a"), (Any, "")),
-            policy(Deny, (ByScope, "s"), (ByScope, "t")),
-            policy(Permit, (ById, "a"), (ById, "b")),
-        ]);
+        let all = ExchangePolicies::new(
+            &[
+                policy(Permit, (Any, ""), (Any, "")),
+                policy(Deny, (ByScope, "s"), (Any, "")),
+                policy(Permit, (ById, "a"), (Any, "")),
+                policy(Deny, (ByScope, "s"), (ByScope, "t")),
+                policy(Permit, (ById, "a"), (ById, "b")),
+            ],
+            &Rules::new(Compat::Strict, &QuirkSwitches::default()),
+        );
         let scopes = |text: &str| {
             text.split_whitespace()
                 .map(str::to_owned)

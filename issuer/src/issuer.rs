@@ -125,8 +125,11 @@ impl Issuer {
         texts.exchange_ids = (1..=texts.last_id).collect();
         Self {
             aup: RwLock::new(AupBook::new(config.aup.as_ref(), now)),
-            scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope))),
-            exchange_policies: RwLock::new(Arc::new(ExchangePolicies::new(&texts.exchange))),
+            scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope, &rules))),
+            exchange_policies: RwLock::new(Arc::new(ExchangePolicies::new(
+                &texts.exchange,
+                &rules,
+            ))),
             policy_texts: RwLock::new(texts),
             answers: Answers::new(rules.clone(), actor.host()),
             pages: Pages::new(&config.organisation),

@@ -21,6 +21,7 @@ pub mod issuer;
 pub mod keys;
 pub mod order;
 pub mod pages;
+pub mod patterns;
 pub mod policies;
 pub mod quirks;
 pub mod routes;

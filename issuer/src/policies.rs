@@ -1,13 +1,14 @@
 //! Scope policies: which scopes a person may have, by account, then group, then default (issuer page §2.0).
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 
 use crate::config::{Level, Matching, ScopePolicyConfig, Verb};
 use crate::order;
-use crate::scopes::{path_pattern, whole};
+use crate::patterns::{Outcome, PathPattern, whole};
+use crate::quirks::{Quirk, Rules};
 
 /// Whose scopes are filtered.
 #[derive(Clone, Copy, Debug)]
@@ -24,38 +25,44 @@ pub struct Person<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum ScopeTest {
     Equal(String),
-    Whole(Arc<Regex>, String),
-    Path(Arc<Regex>, String),
+    Whole(Arc<Regex>),
+    Path(Arc<PathPattern>, String),
+    /// The same text stands in policies of both kinds: IAM keeps one pattern a text, whichever is needed first.
+    Shared(Arc<OnceLock<ScopeTest>>, Matching, String, bool),
 }
 
 impl ScopeTest {
-    pub(crate) fn new(matching: Matching, text: &str) -> Self {
+    pub(crate) fn new(matching: Matching, text: &str, rules: &Rules) -> Self {
+        Self::compiled(matching, text, rules.has(Quirk::Q08))
+    }
+
+    fn compiled(matching: Matching, text: &str, loose: bool) -> Self {
         match matching {
             Matching::Eq => Self::Equal(text.to_owned()),
-            Matching::Regexp => Self::Whole(Arc::new(whole(text)), text.to_owned()),
-            Matching::Path => {
-                let (prefix, path) = text.split_once(':').unwrap_or((text, "/"));
-                Self::Path(Arc::new(path_pattern(prefix, path, true)), text.to_owned())
-            }
+            Matching::Regexp => Self::Whole(Arc::new(whole(text))),
+            Matching::Path => Self::Path(
+                Arc::new(PathPattern::of_scope(text, loose)),
+                text.to_owned(),
+            ),
         }
     }
 
-    pub(crate) fn matches(&self, scope: &str) -> bool {
+    pub(crate) fn test(&self, scope: &str) -> Outcome {
         match self {
-            Self::Equal(text) => text == scope,
-            Self::Whole(pattern, _) => pattern.is_match(scope),
-            Self::Path(pattern, _) => !scope.contains("..") && pattern.is_match(scope),
+            Self::Equal(text) => (text == scope).into(),
+            Self::Whole(pattern) => pattern.is_match(scope).into(),
+            Self::Path(pattern, _) => pattern.test(scope),
+            Self::Shared(first, matching, text, loose) => first
+                .get_or_init(|| Self::compiled(*matching, text, *loose))
+                .test(scope),
         }
     }
 
-    pub(crate) fn text(&self) -> &str {
+    fn text(&self) -> &str {
         match self {
-            Self::Equal(text) | Self::Whole(_, text) | Self::Path(_, text) => text,
+            Self::Equal(text) | Self::Path(_, text) | Self::Shared(_, _, text, _) => text,
+            Self::Whole(_) => "",
         }
-    }
-
-    fn stumbles(&self, scope: &str) -> bool {
-        matches!(self, Self::Path(..)) && scope.contains("..")
     }
 }
 
@@ -67,8 +74,17 @@ struct Policy {
 }
 
 impl Policy {
-    fn applies(&self, scope: &str) -> bool {
-        self.tests.is_empty() || self.tests.iter().any(|test| test.matches(scope))
+    /// Whether it speaks about a scope. Every test is made, as IAM makes it: one may break.
+    fn applies(&self, scope: &str) -> Result<bool, Stumble> {
+        let mut found = self.tests.is_empty();
+        for test in &self.tests {
+            match test.test(scope) {
+                Outcome::Yes => found = true,
+                Outcome::No => {}
+                Outcome::Broken => return Err(Stumble(test.text().to_owned())),
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -79,6 +95,11 @@ pub struct ScopePolicies {
     groups: HashMap<String, Vec<Policy>>,
     default: Vec<Policy>,
 }
+
+/// A requested scope broke a PATH policy: the policy's text (issuer page §2.0).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Misspelled {0} scope in the scope policy")]
+pub struct Stumble(pub String);
 
 /// What the policies say about one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,15 +132,30 @@ pub struct Filtered {
 
 impl ScopePolicies {
     /// Compiles the policies of a configuration.
-    pub fn new(configs: &[ScopePolicyConfig]) -> Self {
+    pub fn new(configs: &[ScopePolicyConfig], rules: &Rules) -> Self {
         let mut all = Self::default();
+        let shared = if rules.strict() {
+            HashMap::new()
+        } else {
+            shared(configs)
+        };
         for (index, config) in configs.iter().enumerate() {
-            all.add(index + 1, config);
+            let tests = config
+                .scopes
+                .iter()
+                .map(|scope| match shared.get(scope.as_str()) {
+                    Some(first) if config.matching != Matching::Eq => {
+                        let loose = rules.has(Quirk::Q08);
+                        ScopeTest::Shared(Arc::clone(first), config.matching, scope.clone(), loose)
+                    }
+                    _ => ScopeTest::new(config.matching, scope, rules),
+                });
+            all.add(index + 1, config, tests.collect());
         }
         all
     }
 
-    fn add(&mut self, number: usize, config: &ScopePolicyConfig) {
+    fn add(&mut self, number: usize, config: &ScopePolicyConfig, tests: Vec<ScopeTest>) {
         let rule = if config.rule == Verb::Permit {
             "PERMIT"
         } else {
@@ -142,11 +178,7 @@ impl ScopePolicies {
         };
         let policy = Policy {
             rule: config.rule,
-            tests: config
-                .scopes
-                .iter()
-                .map(|scope| ScopeTest::new(config.matching, scope))
-                .collect(),
+            tests,
             label: format!("policy {number} for {whom}: {rule} {matching} {scopes}").into(),
         };
         match config.level {
@@ -186,36 +218,33 @@ impl ScopePolicies {
     }
 
     /// What the policies say about one scope for one person.
-    pub fn rule_on(&self, scope: &str, person: &Person<'_>) -> Ruling {
+    pub fn rule_on(&self, scope: &str, person: &Person<'_>) -> Result<Ruling, Stumble> {
         Self::decide(&self.levels(person), scope)
     }
 
-    fn decide(levels: &[(Level, Vec<&Policy>); 3], scope: &str) -> Ruling {
+    fn decide(levels: &[(Level, Vec<&Policy>); 3], scope: &str) -> Result<Ruling, Stumble> {
         for (level, policies) in levels {
-            let mut permit = None;
-            for policy in policies.iter().filter(|policy| policy.applies(scope)) {
-                if policy.rule == Verb::Deny {
-                    return Ruling {
-                        permitted: false,
-                        level: Some(*level),
-                        policy: Some(Arc::clone(&policy.label)),
-                    };
+            let mut decided: Option<&Policy> = None;
+            for policy in policies {
+                let stronger = decided
+                    .is_none_or(|found| found.rule == Verb::Permit && policy.rule == Verb::Deny);
+                if policy.applies(scope)? && stronger {
+                    decided = Some(policy);
                 }
-                permit.get_or_insert(policy);
             }
-            if let Some(policy) = permit {
-                return Ruling {
-                    permitted: true,
+            if let Some(policy) = decided {
+                return Ok(Ruling {
+                    permitted: policy.rule == Verb::Permit,
                     level: Some(*level),
                     policy: Some(Arc::clone(&policy.label)),
-                };
+                });
             }
         }
-        Ruling {
+        Ok(Ruling {
             permitted: false,
             level: None,
             policy: None,
-        }
+        })
     }
 
     /// Takes away what the policies do not let through; keeps the order of what stays.
@@ -226,7 +255,7 @@ impl ScopePolicies {
         person: &Person<'_>,
         keep_openid: bool,
         admin_scopes: bool,
-    ) -> Filtered {
+    ) -> Result<Filtered, Stumble> {
         let levels = self.levels(person);
         let mut out = Filtered::default();
         let mut openid = false;
@@ -241,7 +270,7 @@ impl ScopePolicies {
                 });
                 continue;
             }
-            let ruling = Self::decide(&levels, scope);
+            let ruling = Self::decide(&levels, scope)?;
             if ruling.permitted {
                 out.kept.push(scope.clone());
             } else if keep_openid && scope == "openid" {
@@ -259,24 +288,23 @@ impl ScopePolicies {
         if openid {
             out.kept.push("openid".into());
         }
-        out
+        Ok(out)
     }
+}
 
-    /// The scope of the first PATH policy that `..` breaks, if a requested scope has it (at `/authorize`).
-    pub fn stumbling(&self, asked: &[String], person: &Person<'_>) -> Option<String> {
-        let levels = self.levels(person);
-        asked
+/// Texts that stand in REGEXP and in PATH policies alike.
+fn shared(configs: &[ScopePolicyConfig]) -> HashMap<&str, Arc<OnceLock<ScopeTest>>> {
+    let of = |matching: Matching| {
+        let fitting = configs
             .iter()
-            .filter(|scope| scope.contains(".."))
-            .find_map(|scope| {
-                levels
-                    .iter()
-                    .flat_map(|(_, policies)| policies)
-                    .flat_map(|policy| &policy.tests)
-                    .find(|test| test.stumbles(scope))
-                    .map(|test| test.text().to_owned())
-            })
-    }
+            .filter(move |config| config.matching == matching);
+        fitting.flat_map(|config| config.scopes.iter().map(String::as_str))
+    };
+    let paths: HashSet<&str> = of(Matching::Path).collect();
+    of(Matching::Regexp)
+        .filter(|text| paths.contains(text))
+        .map(|text| (text, Arc::default()))
+        .collect()
 }
 
 /// F of the issuer page: the request goes into a table of 16, refused items are taken out, `openid` is put back.
@@ -291,6 +319,11 @@ pub fn through_table(asked: &[String], kept: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quirks::{Compat, QuirkSwitches};
+
+    fn rules(compat: Compat) -> Rules {
+        Rules::new(compat, &QuirkSwitches::default())
+    }
 
     fn policy(
         level: Level,
@@ -315,7 +348,7 @@ mod tests {
         use Level::{Account, Default, Group};
         use Matching::{Eq, Path, Regexp};
         use Verb::{Deny, Permit};
-        let policies = ScopePolicies::new(&[
+        let configs = [
             policy(Default, "", Permit, Path, &["storage.read:/x"]),
             policy(Default, "", Deny, Eq, &["storage.read:/x/no"]),
             policy(
@@ -328,29 +361,108 @@ mod tests {
             policy(Group, "h", Deny, Regexp, &["compute.*"]),
             policy(Account, "ann", Permit, Eq, &[]),
             policy(Account, "ann", Deny, Eq, &["compute.read"]),
-        ]);
+        ];
         let member: [Arc<str>; 1] = ["/g".into()];
         let both: [Arc<str>; 2] = ["/g".into(), "/h".into()];
-        for (name, groups, scope, want) in [
-            ("bob", &[][..], "storage.read:/x/y", true),
-            ("bob", &[], "storage.read:/xylophone", true),
-            ("bob", &[], "storage.read:/y", false),
-            ("bob", &[], "storage.read:/x/no", false),
-            ("bob", &member, "storage.read:/x/no", true),
-            ("bob", &member, "compute.read", true),
-            ("bob", &both, "compute.read", false),
-            ("ann", &both, "anything", true),
-            ("ann", &member, "compute.read", false),
-        ] {
+        for compat in [Compat::Strict, Compat::Iam112, Compat::Iam17] {
+            let policies = ScopePolicies::new(&configs, &rules(compat));
+            for (name, groups, scope, want) in [
+                ("bob", &[][..], "storage.read:/x/y", true),
+                (
+                    "bob",
+                    &[],
+                    "storage.read:/xylophone",
+                    compat != Compat::Strict,
+                ),
+                ("bob", &[], "storage.read:/y", false),
+                ("bob", &[], "storage.read:/x/no", false),
+                ("bob", &member, "storage.read:/x/no", true),
+                ("bob", &member, "compute.read", true),
+                ("bob", &both, "compute.read", false),
+                ("ann", &both, "anything", true),
+                ("ann", &member, "compute.read", false),
+            ] {
+                let person = Person {
+                    username: name,
+                    groups,
+                    admin: false,
+                };
+                assert_eq!(
+                    policies.rule_on(scope, &person).unwrap().permitted,
+                    want,
+                    "{name} {scope} {compat:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_breaks_only_the_path_policies_that_it_reaches() {
+        use Level::{Account, Default};
+        use Matching::{Eq, Path};
+        use Verb::Permit;
+        let configs = [
+            policy(Account, "ann", Permit, Eq, &["a..b"]),
+            policy(Default, "", Permit, Path, &["storage.read:/"]),
+            policy(Default, "", Permit, Path, &["storage.(read|create):/"]),
+        ];
+        let told = |compat, username, scope: &str| {
             let person = Person {
-                username: name,
-                groups,
+                username,
+                groups: &[],
                 admin: false,
             };
+            ScopePolicies::new(&configs, &rules(compat))
+                .rule_on(scope, &person)
+                .map(|r| r.permitted)
+        };
+        let stumble = |text: &str| Err(Stumble(text.into()));
+        for (username, scope, iam, strict) in [
+            ("ann", "a..b", Ok(true), Ok(true)),
+            ("bob", "a..b", stumble("storage.read:/"), Ok(false)),
+            (
+                "bob",
+                "storage.read:/x",
+                stumble("storage.(read|create):/"),
+                Ok(true),
+            ),
+            ("bob", "compute.read", Ok(false), Ok(false)),
+        ] {
             assert_eq!(
-                policies.rule_on(scope, &person).permitted,
+                told(Compat::Iam112, username, scope),
+                iam,
+                "{username} {scope}"
+            );
+            assert_eq!(
+                told(Compat::Strict, username, scope),
+                strict,
+                "{username} {scope}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_text_is_one_pattern_whichever_kind_is_used_first() {
+        use Level::{Account, Default};
+        use Matching::{Path, Regexp};
+        let text = ["storage.read:/x"];
+        let configs = [
+            policy(Account, "ann", Verb::Deny, Regexp, &text),
+            policy(Default, "", Verb::Permit, Path, &text),
+        ];
+        let person = |username| Person {
+            username,
+            groups: &[],
+            admin: false,
+        };
+        let below = "storage.read:/x/y";
+        for (first, want) in [("ann", false), ("bob", true)] {
+            let policies = ScopePolicies::new(&configs, &rules(Compat::Iam112));
+            policies.rule_on(below, &person(first)).unwrap();
+            assert_eq!(
+                policies.rule_on(below, &person("bob")).unwrap().permitted,
                 want,
-                "{name} {scope}"
+                "{first} was first"
             );
         }
     }

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use crate::config::{MatcherConfig, MatcherKind};
 use crate::order;
+use crate::patterns::{Outcome, PathPattern, whole};
 use crate::quirks::{Quirk, Rules};
 
 /// Scopes that no token ever carries.
@@ -56,8 +57,10 @@ pub fn distinct(items: Vec<String>) -> Vec<String> {
 pub enum Matcher {
     /// The same text.
     Equal(Arc<str>),
-    /// A configured pattern for a path or a group scope.
-    Pattern(Arc<Regex>, Dots),
+    /// A configured expression, for group scopes.
+    Whole(Arc<Regex>),
+    /// A configured path.
+    Path(Arc<PathPattern>, Dots),
     /// Name and path, matched on segment boundaries (CAP-5).
     Covers(Arc<str>),
     /// The group scope: bare or with a group of the profile's grammar (GRP-11).
@@ -66,11 +69,9 @@ pub enum Matcher {
     Anything,
 }
 
-/// What a pattern does with `..` in a scope.
+/// What a path does with a scope that breaks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dots {
-    /// Nothing special.
-    Allow,
     /// Raises an exception.
     Break,
     /// Does not match.
@@ -89,13 +90,14 @@ pub enum Match {
 }
 
 impl Matcher {
-    fn matches(&self, scope: &str) -> bool {
+    fn test(&self, scope: &str) -> Outcome {
         match self {
-            Self::Equal(text) => **text == *scope,
-            Self::Pattern(pattern, _) => pattern.is_match(scope),
-            Self::Covers(registered) => covers(registered, scope),
-            Self::Groups => is_group_scope(scope),
-            Self::Anything => true,
+            Self::Equal(text) => (**text == *scope).into(),
+            Self::Whole(pattern) => pattern.is_match(scope).into(),
+            Self::Path(pattern, _) => pattern.test(scope),
+            Self::Covers(registered) => covers(registered, scope).into(),
+            Self::Groups => is_group_scope(scope).into(),
+            Self::Anything => Outcome::Yes,
         }
     }
 }
@@ -106,7 +108,7 @@ pub fn allowed(matchers: &[Matcher], scope: &str) -> Match {
         let dots = |wanted: Dots| {
             matchers
                 .iter()
-                .any(|m| matches!(m, Matcher::Pattern(_, d) if *d == wanted))
+                .any(|m| matches!(m, Matcher::Path(_, d) if *d == wanted))
         };
         if dots(Dots::Break) {
             return Match::Relative;
@@ -115,11 +117,15 @@ pub fn allowed(matchers: &[Matcher], scope: &str) -> Match {
             return Match::No;
         }
     }
-    if matchers.iter().any(|matcher| matcher.matches(scope)) {
-        Match::Yes
-    } else {
-        Match::No
+    let mut found = Match::No;
+    for matcher in matchers {
+        match (matcher.test(scope), matcher) {
+            (Outcome::Yes, _) => found = Match::Yes,
+            (Outcome::Broken, Matcher::Path(_, Dots::Break)) => return Match::Relative,
+            _ => {}
+        }
     }
+    found
 }
 
 /// What turns registered scopes into matchers: IAM's configured matchers and its system scope list.
@@ -154,10 +160,10 @@ impl Catalogue {
             .iter()
             .map(|m| match m.kind {
                 MatcherKind::Path => {
-                    let pattern = path_pattern(&m.prefix, &m.path, rules.has(Quirk::Q08));
-                    Matcher::Pattern(Arc::new(pattern), dots)
+                    let pattern = PathPattern::new(&m.prefix, &m.path, rules.has(Quirk::Q08));
+                    Matcher::Path(Arc::new(pattern), dots)
                 }
-                MatcherKind::Regexp => Matcher::Pattern(Arc::new(whole(&m.regexp)), Dots::Allow),
+                MatcherKind::Regexp => Matcher::Whole(Arc::new(whole(&m.regexp))),
             })
             .collect();
         Self {
@@ -190,7 +196,7 @@ impl Catalogue {
         }
         self.configured
             .iter()
-            .find(|m| m.matches(scope))
+            .find(|m| m.test(scope) == Outcome::Yes)
             .cloned()
             .unwrap_or_else(|| Matcher::Equal(scope.into()))
     }
@@ -207,35 +213,6 @@ impl Catalogue {
     pub fn system(&self) -> &[String] {
         &self.system
     }
-}
-
-/// Anchors an expression so that it must match the whole text; one that does not compile is taken literally.
-pub fn whole(expression: &str) -> Regex {
-    Regex::new(&format!("^(?:{expression})$")).unwrap_or_else(|_| literal(expression, ""))
-}
-
-/// A path pattern: `prefix:` and everything that begins with the path, both read as expressions as IAM reads them.
-pub fn path_pattern(prefix: &str, path: &str, loose: bool) -> Regex {
-    let rest = "[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*";
-    let text = if loose {
-        format!("^(?:{prefix}:)(?:{path}{rest})$")
-    } else if path.ends_with('/') {
-        format!("^{}{rest}$", regex::escape(&format!("{prefix}:{path}")))
-    } else {
-        format!(
-            "^{}(?:/{rest})?$",
-            regex::escape(&format!("{prefix}:{path}"))
-        )
-    };
-    Regex::new(&text).unwrap_or_else(|_| literal(&format!("{prefix}:{path}"), rest))
-}
-
-fn literal(text: &str, rest: &str) -> Regex {
-    // An escaped text always compiles; an expression that matches nothing stands in to keep this total.
-    Regex::new(&format!("^{}{rest}$", regex::escape(text))).unwrap_or_else(|_| {
-        #[allow(clippy::unwrap_used, reason = "a constant that compiles")]
-        Regex::new("$^").unwrap()
-    })
 }
 
 /// Whether a registered scope covers a requested one: the same name, and the same path or one below it (CAP-5).

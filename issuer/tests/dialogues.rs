@@ -180,7 +180,10 @@ impl Replay {
             }
             _ if action == "policies" => {
                 let policies: Vec<_> = serde_json::from_str(POLICIES).unwrap();
-                let compiled = carnet_issuer::policies::ScopePolicies::new(&policies);
+                let compiled = carnet_issuer::policies::ScopePolicies::new(
+                    &policies,
+                    &self.bench.started.issuer.rules,
+                );
                 *issuer.scope_policies.write().unwrap() = std::sync::Arc::new(compiled);
             }
             _ => {

@@ -307,7 +307,7 @@ pub(super) async fn scope_policies(State(issuer): Here, request: Request) -> Res
     let outcome = match *request.method() {
         Method::GET => Ok((200, json!(read(&issuer.policy_texts).scope))),
         Method::PUT => body::<Vec<ScopePolicyConfig>>(request).await.map(|all| {
-            *write(&issuer.scope_policies) = Arc::new(ScopePolicies::new(&all));
+            *write(&issuer.scope_policies) = Arc::new(ScopePolicies::new(&all, &issuer.rules));
             issuer.actor.note(format!(
                 "the administrator puts {} scope policies in force",
                 all.len()
@@ -325,7 +325,8 @@ pub(super) async fn exchange_policies(State(issuer): Here, request: Request) -> 
     let outcome = match *request.method() {
         Method::GET => Ok((200, json!(read(&issuer.policy_texts).exchange))),
         Method::PUT => body::<Vec<ExchangePolicyConfig>>(request).await.map(|all| {
-            *write(&issuer.exchange_policies) = Arc::new(ExchangePolicies::new(&all));
+            *write(&issuer.exchange_policies) =
+                Arc::new(ExchangePolicies::new(&all, &issuer.rules));
             issuer.actor.note(format!(
                 "the administrator puts {} exchange policies in force",
                 all.len()

@@ -34,7 +34,10 @@ pub(super) async fn scopes(State(issuer): Here, request: Request) -> Response {
         let policies = issuer.scope_policies();
         let line = |scope: &String| {
             let for_client = allowed(&client.matchers, scope) == Match::Yes;
-            let ruling = policies.rule_on(scope, &user.person());
+            let ruling = match policies.rule_on(scope, &user.person()) {
+                Ok(ruling) => ruling,
+                Err(stumble) => return json!({ "scope": scope, "refused": stumble.to_string() }),
+            };
             let level = match ruling.level {
                 Some(Level::Account) => "account",
                 Some(Level::Group) => "group",

@@ -72,7 +72,7 @@ pub async fn exchange_policies(State(issuer): Here, request: Request) -> Respons
                 texts.exchange.push(policy);
                 texts.exchange_ids.push(id);
                 *write(&issuer.exchange_policies) =
-                    Arc::new(ExchangePolicies::new(&texts.exchange));
+                    Arc::new(ExchangePolicies::new(&texts.exchange, &issuer.rules));
                 issuer
                     .actor
                     .note(format!("an administrator adds exchange policy {id}"));
@@ -110,7 +110,8 @@ pub async fn exchange_policy(
     };
     texts.exchange.remove(at);
     texts.exchange_ids.remove(at);
-    *write(&issuer.exchange_policies) = Arc::new(ExchangePolicies::new(&texts.exchange));
+    *write(&issuer.exchange_policies) =
+        Arc::new(ExchangePolicies::new(&texts.exchange, &issuer.rules));
     issuer
         .actor
         .note(format!("an administrator deletes exchange policy {id}"));

@@ -15,7 +15,7 @@ use crate::audience::Step;
 use crate::errors::{Refusal, Shape};
 use crate::form::Form;
 use crate::grant::{
-    check_groups, check_scopes, first_filter, in_place_of_none, parse_scope, target,
+    check_groups, check_scopes, first_filter, in_place_of_none, parse_scope, stumbled, target,
 };
 use crate::issuer::Issuer;
 use crate::order;
@@ -285,20 +285,12 @@ fn approval(
         let asked = parsed.unwrap_or_else(|| in_place_of_none(issuer, client));
         check_scopes(issuer, client, &asked)?;
         check_groups(issuer, user, &asked)?;
-        (first_filter(issuer, client, user, &asked), false)
+        (first_filter(issuer, client, user, &asked)?, false)
     } else {
-        if let Some(policy) = issuer
-            .scope_policies()
-            .stumbling(&unfiltered, &user.person())
-        {
-            return Err(Refusal::bad(
-                "invalid_scope",
-                format!("Misspelled {policy} scope in the scope policy"),
-            ));
-        }
         let kept = issuer
             .scope_policies()
             .filter(&unfiltered, &user.person(), true, !issuer.rules.then())
+            .map_err(|stumble| stumbled(&stumble))?
             .kept;
         check_scopes(issuer, client, &order::sorted(kept.clone()))?;
         if kept.is_empty() {

@@ -133,10 +133,13 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
         if resource.check_resource(&issuer.rules).is_err() {
             return issuer.refuse(&failed_inside(&issuer), Caching::Never);
         }
-        let scopes = device
-            .scopes
-            .as_ref()
-            .and_then(|asked| approved(&issuer, &client, &user, asked));
+        let scopes = match &device.scopes {
+            Some(asked) => approved(&issuer, &client, &user, asked),
+            None => Ok(None),
+        };
+        let Ok(scopes) = scopes else {
+            return issuer.refuse(&failed_inside(&issuer), Caching::Never);
+        };
         let at = browser.session.user.as_ref().map_or(0, |(_, at)| *at);
         let login = Login {
             at,

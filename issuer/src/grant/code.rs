@@ -54,7 +54,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             &issuer.rules,
         )
         .map_err(|fault| target_refusal(&fault))?;
-    let narrowed = narrow(issuer, client, &user, approval.scopes);
+    let narrowed = narrow(issuer, client, &user, approval.scopes)?;
     let holder = Holder {
         client: Arc::clone(&client.id),
         sub: Arc::clone(&user.uuid),

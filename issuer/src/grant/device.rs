@@ -90,7 +90,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         None => Vec::new(),
     };
     check_groups(issuer, &user, &asked)?;
-    let narrowed = narrow(issuer, client, &user, asked);
+    let narrowed = narrow(issuer, client, &user, asked)?;
     let holder = Holder {
         client: Arc::clone(&client.id),
         sub: Arc::clone(&user.uuid),
@@ -121,14 +121,14 @@ pub fn approved(
     client: &crate::store::Client,
     user: &crate::store::User,
     asked: &[String],
-) -> Option<Vec<String>> {
-    let kept = super::first_filter(issuer, client, user, asked);
+) -> Result<Option<Vec<String>>, Refusal> {
+    let kept = super::first_filter(issuer, client, user, asked)?;
     if kept.is_empty() && !issuer.rules.then() {
-        return None;
+        return Ok(None);
     }
-    Some(if issuer.has(Quirk::Q06) && !client.literal {
+    Ok(Some(if issuer.has(Quirk::Q06) && !client.literal {
         order::hashed_by_count(kept)
     } else {
         kept
-    })
+    }))
 }

@@ -85,7 +85,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     };
     let ticket = if let Some(user) = &user {
         check_groups(issuer, user, &asked)?;
-        let narrowed = narrow(issuer, client, user, asked);
+        let narrowed = narrow(issuer, client, user, asked)?;
         holder.scope = narrowed.request.join(" ").into();
         return issue::make(
             issuer,

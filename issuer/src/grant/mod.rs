@@ -16,7 +16,7 @@ use crate::errors::Refusal;
 use crate::form::Form;
 use crate::groups;
 use crate::issuer::{Issuer, check};
-use crate::policies::{Dropped, through_table};
+use crate::policies::{Dropped, Stumble, through_table};
 use crate::quirks::Quirk;
 use crate::scopes::{self, Match, RESERVED};
 use crate::store::{Client, User};
@@ -170,23 +170,28 @@ fn refused_scope(issuer: &Issuer, client: &Client, scope: &str) {
 }
 
 /// Applies the scope policies of a person to a first request.
-pub fn narrow(issuer: &Issuer, client: &Client, user: &User, asked: Vec<String>) -> Narrowed {
+pub fn narrow(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    asked: Vec<String>,
+) -> Result<Narrowed, Refusal> {
     if client.literal {
-        return Narrowed {
+        return Ok(Narrowed {
             request: asked.clone(),
             claim: asked,
-        };
+        });
     }
     if issuer.rules.then() {
-        let claim = without_reserved(issuer, filtered(issuer, client, user, &asked, false));
-        return Narrowed {
+        let claim = without_reserved(issuer, filtered(issuer, client, user, &asked, false)?);
+        return Ok(Narrowed {
             request: asked,
             claim,
-        };
+        });
     }
-    let request = without_reserved(issuer, first_filter(issuer, client, user, &asked));
-    let claim = last_filter(issuer, client, user, &request);
-    Narrowed { request, claim }
+    let request = without_reserved(issuer, first_filter(issuer, client, user, &asked)?);
+    let claim = last_filter(issuer, client, user, &request)?;
+    Ok(Narrowed { request, claim })
 }
 
 /// The policies as a request is taken in (not in IAM 1.7, which waits until the token is written).
@@ -195,30 +200,35 @@ pub fn first_filter(
     client: &Client,
     user: &User,
     asked: &[String],
-) -> Vec<String> {
+) -> Result<Vec<String>, Refusal> {
     if client.literal || issuer.rules.then() {
-        return asked.to_vec();
+        return Ok(asked.to_vec());
     }
-    let kept = filtered(issuer, client, user, asked, true);
-    if issuer.has(Quirk::Q06) {
+    let kept = filtered(issuer, client, user, asked, true)?;
+    Ok(if issuer.has(Quirk::Q06) {
         through_table(asked, &kept)
     } else {
         kept
-    }
+    })
 }
 
 /// The policies as a token is written.
-pub fn last_filter(issuer: &Issuer, client: &Client, user: &User, asked: &[String]) -> Vec<String> {
+pub fn last_filter(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    asked: &[String],
+) -> Result<Vec<String>, Refusal> {
     if client.literal {
-        return asked.to_vec();
+        return Ok(asked.to_vec());
     }
-    let kept = filtered(issuer, client, user, asked, !issuer.rules.then());
+    let kept = filtered(issuer, client, user, asked, !issuer.rules.then())?;
     let kept = without_reserved(issuer, kept);
-    if issuer.has(Quirk::Q06) && !issuer.rules.then() {
+    Ok(if issuer.has(Quirk::Q06) && !issuer.rules.then() {
         through_table(asked, &kept)
     } else {
         kept
-    }
+    })
 }
 
 fn filtered(
@@ -227,15 +237,21 @@ fn filtered(
     user: &User,
     asked: &[String],
     keep_openid: bool,
-) -> Vec<String> {
+) -> Result<Vec<String>, Refusal> {
     let admin_scopes = !issuer.rules.then();
     let out = issuer
         .scope_policies()
-        .filter(asked, &user.person(), keep_openid, admin_scopes);
+        .filter(asked, &user.person(), keep_openid, admin_scopes)
+        .map_err(|stumble| stumbled(&stumble))?;
     if !out.dropped.is_empty() {
         tell_dropped(issuer, client, user, &out.dropped);
     }
-    out.kept
+    Ok(out.kept)
+}
+
+/// A scope that broke a policy, as a refusal.
+pub fn stumbled(stumble: &Stumble) -> Refusal {
+    Refusal::bad("invalid_scope", stumble.to_string())
 }
 
 fn tell_dropped(issuer: &Issuer, client: &Client, user: &User, dropped: &[Dropped]) {

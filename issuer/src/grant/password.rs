@@ -31,7 +31,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     check_user(issuer, &user, *now, true)?;
     let asked = request.scopes();
     check_groups(issuer, &user, &asked)?;
-    let narrowed = narrow(issuer, client, &user, asked);
+    let narrowed = narrow(issuer, client, &user, asked)?;
     let target = request.target();
     let audience = target.wish(Step::First, &issuer.rules).map(str::to_owned);
     let holder = Holder {

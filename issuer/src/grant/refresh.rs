@@ -155,7 +155,7 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         check_groups(issuer, user, &asked)?;
     }
     let claim = match &user {
-        Some(user) => last_filter(issuer, client, user, &asked),
+        Some(user) => last_filter(issuer, client, user, &asked)?,
         None => without_reserved(issuer, asked),
     };
     let busy = issuer.has(Quirk::Q20).then(|| issuer.tokens.begin(jti));
