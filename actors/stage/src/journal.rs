@@ -219,8 +219,10 @@ impl Journal {
         let record = Arc::new(record);
         let mut inner = self.lock();
         inner.kept.push_back(Arc::clone(&record));
+        // Taken apart when nobody waits for the lock any more.
+        let mut forgotten = Vec::new();
         while inner.kept.len() > self.shared.options.keep {
-            inner.kept.pop_front();
+            forgotten.extend(inner.kept.pop_front());
             inner.forgotten += 1;
         }
         if inner.sinks.is_empty() {
@@ -241,6 +243,7 @@ impl Journal {
             }
         }
         drop(inner);
+        drop(forgotten);
         self.shared.filled.send_modify(|n| *n += 1);
     }
 }

@@ -22,6 +22,7 @@ mod server;
 mod sink;
 mod spelling;
 mod stage;
+mod strings;
 
 pub use actor::{Actor, StartError};
 pub use body::Body;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::event::{Event, Exchange, TokenUse};
+use crate::strings;
 
 /// Form and JSON members, and query parameters, whose values are secrets.
 const SECRET_MEMBERS: &[&str] = &[
@@ -242,6 +243,12 @@ fn redact_authorization(value: &str) -> String {
 fn redact_body(text: &mut String) {
     let trimmed = text.trim_start();
     if trimmed.starts_with('{') || trimmed.starts_with('[') {
+        if let Some(values) = strings::values(text) {
+            if let Some(redacted) = redact_values(text, &values) {
+                *text = redacted;
+            }
+            return;
+        }
         if let Ok(mut value) = serde_json::from_str::<serde_json::Value>(text) {
             if redact_json(&mut value) {
                 *text = value.to_string();
@@ -253,6 +260,24 @@ fn redact_body(text: &mut String) {
         return;
     }
     redact_string(text);
+}
+
+/// The JSON text with tokens and secrets taken out of its strings; `None` when there were none.
+fn redact_values(text: &str, values: &[strings::Value<'_>]) -> Option<String> {
+    let mut out = String::new();
+    let mut done = 0;
+    for (name, contents) in values {
+        let secret = SECRET_MEMBERS.contains(name) && !contents.is_empty();
+        let value = match redact_text(&text[contents.clone()]) {
+            Cow::Borrowed(_) if secret => Cow::Borrowed("…"),
+            Cow::Borrowed(_) => continue,
+            redacted @ Cow::Owned(_) => redacted,
+        };
+        out.push_str(&text[done..contents.start]);
+        out.push_str(&value);
+        done = contents.end;
+    }
+    (done > 0).then(|| out + &text[done..])
 }
 
 /// Whether anything was taken out.
@@ -329,7 +354,11 @@ pub(crate) fn tokens_of(exchange: &Exchange) -> Vec<TokenUse> {
     for body in [&exchange.request_body, &exchange.response_body] {
         let Some(text) = &body.text else { continue };
         if text.trim_start().starts_with(['{', '[']) {
-            if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
+            if let Some(values) = strings::values(text) {
+                for (name, contents) in values {
+                    add(name, &text[contents]);
+                }
+            } else if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
                 walk(&value, "", &mut add);
             }
         } else {
@@ -402,7 +431,7 @@ mod tests {
             ),
             (
                 r#"{"client_secret": "s", "n": 1}"#.to_owned(),
-                r#"{"client_secret":"…","n":1}"#,
+                r#"{"client_secret": "…", "n": 1}"#,
             ),
             (
                 r#"{"plain": "s",  "n": 1}"#.to_owned(),
