@@ -22,6 +22,7 @@ pub(crate) const PLAIN: PathRules = PathRules {
     dot_segment: Oddity::Resolve,
     parent_segment: 400,
     encoded_slash: Oddity::Resolve,
+    ascii: false,
     refused: &[],
 };
 

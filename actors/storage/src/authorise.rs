@@ -18,7 +18,7 @@ use crate::answer::{self, Answer};
 use crate::area::Area;
 use crate::config::Config;
 use crate::credential;
-use crate::dialect::{self, Challenge, Dialect, Doing, ScopeRules, Understanding};
+use crate::dialect::{self, Challenge, Dialect, Doing, Policies, ScopeRules, Understanding};
 use crate::keys::Keys;
 use crate::macaroon::{self, Macaroons};
 use crate::methods::Call;
@@ -58,6 +58,8 @@ pub(crate) struct Door {
     actor: Actor,
     dialect: &'static Dialect,
     rules: Rules,
+    /// The same for tokens whose scopes do not count.
+    policies: Rules,
     places: Places,
     keys: Keys,
     seen: VerifiedTokens,
@@ -87,6 +89,10 @@ impl Door {
         macaroons: Option<Arc<Macaroons>>,
     ) -> Result<Self, StartError> {
         let rules = rules::rules(actor, config, dialect)?;
+        let mut policies = rules.clone();
+        for issuer in &mut policies.issuers {
+            issuer.capabilities = false;
+        }
         Ok(Self {
             keys: Keys::new(actor.clone(), dialect.tokens.key_retry),
             seen: VerifiedTokens::new(1024),
@@ -94,6 +100,7 @@ impl Door {
             dialect,
             places: rules::places(config, dialect),
             rules,
+            policies,
             area,
             macaroons,
         })
@@ -197,14 +204,12 @@ impl Door {
             .and_then(|token| token.claims.iss().map(str::to_owned));
         if let (Some(token), Some(issuer)) = (
             &parsed,
-            issuer.filter(|issuer| self.rules.issuer(issuer).is_some()),
+            issuer
+                .as_deref()
+                .filter(|issuer| self.rules.issuer(issuer).is_some()),
         ) {
             self.keys
-                .prepare(
-                    &issuer,
-                    token.header.kid.as_deref().unwrap_or_default(),
-                    now,
-                )
+                .prepare(issuer, token.header.kid.as_deref().unwrap_or_default(), now)
                 .await;
         }
         let directory = path.wants_directory() || self.peek_directory(path);
@@ -218,7 +223,9 @@ impl Door {
             .unwrap_or_default();
         let capability = scope.split(' ').any(|item| item.starts_with("storage."));
         let own = match &self.dialect.scopes {
-            Understanding::Own(rules) if capability => rules,
+            Understanding::Own(rules) if capability && self.is_scoped(issuer.as_deref(), path) => {
+                rules
+            }
             _ => {
                 return judge_seen(
                     &self.rules,
@@ -239,11 +246,46 @@ impl Door {
             &Demand::Identity,
             now,
         );
-        if identity.granted {
-            self.by_dialect(own, identity, doing, path)
-        } else {
-            identity
+        if !identity.granted {
+            return identity;
         }
+        let by_scope = self.by_dialect(own, identity, doing, path);
+        let voices = self.dialect.refusals.policies;
+        if voices == Policies::Unheard || (voices == Policies::Permit) == by_scope.granted {
+            return by_scope;
+        }
+        let seen = Some(&self.seen);
+        let by_policy = judge_seen(&self.policies, token, source, seen, &demand, now);
+        let denied = by_policy.diagnosis() == Diagnosis::GroupDenied;
+        if by_policy.granted && voices == Policies::Permit || denied && voices == Policies::Deny {
+            by_policy
+        } else {
+            by_scope
+        }
+    }
+
+    /// Whether scopes count for a path, asked by the tokens of an issuer, or of any.
+    pub(crate) fn is_scoped(&self, issuer: Option<&str>, path: &CleanPath) -> bool {
+        let trusting = |url| self.rules.trusting(url, path.as_str());
+        let Some(url) = issuer else {
+            let mut all = self.rules.issuers.iter();
+            return all.all(|issuer| trusting(&issuer.url).is_none_or(|entry| entry.capabilities));
+        };
+        trusting(url).is_none_or(|entry| entry.capabilities)
+    }
+
+    /// The area that a path is in: the innermost place where an issuer's scopes begin.
+    pub(crate) fn area_of(&self, path: &CleanPath) -> Option<&str> {
+        let areas = self.rules.issuers.iter().flat_map(|issuer| &issuer.areas);
+        areas
+            .map(|area| area.trim_end_matches('/'))
+            .filter(|area| within(path.as_str(), area).is_some())
+            .max_by_key(|area| area.len())
+    }
+
+    /// Whether a path is the root of an area.
+    pub(crate) fn is_area_root(&self, path: &CleanPath) -> bool {
+        self.area_of(path) == Some(path.as_str().trim_end_matches('/'))
     }
 
     /// The scopes as the dialect understands them, for a token that is valid.
@@ -263,7 +305,7 @@ impl Door {
         let areas = claims
             .as_ref()
             .and_then(|claims| claims.iss())
-            .and_then(|issuer| self.rules.issuer(issuer))
+            .and_then(|issuer| self.rules.trusting(issuer, path.as_str()))
             .map(|issuer| issuer.areas.clone())
             .unwrap_or_default();
         let mut checks = identity.checks;

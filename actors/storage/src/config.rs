@@ -96,8 +96,11 @@ pub struct Tokens {
 pub struct IssuerConfig {
     /// Exactly as in the `iss` claim, final slash included.
     pub url: String,
-    /// Where the issuer's scope paths begin in this storage element's tree.
+    /// Where the issuer's scope paths begin in this storage element's tree. An issuer that stands here several
+    /// times has an area each time, with rules of its own.
     pub base_path: Option<String>,
+    /// Further places where they begin, under the same rules.
+    pub base_paths: Vec<String>,
     /// Which parts of a token count. Both when empty.
     pub strategy: Vec<Strategy>,
 }

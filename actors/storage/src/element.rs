@@ -84,6 +84,23 @@ impl Element {
             || (url.host_str() == Some("localhost") && port == Some(self.actor.place().addr.port()))
     }
 
+    /// Whether the `Host` of a request is a name of this storage element.
+    pub(crate) fn is_named(&self, parts: &http::request::Parts) -> bool {
+        let field = parts.headers.get(http::header::HOST);
+        let host = match (parts.uri.authority(), field.map(http::HeaderValue::to_str)) {
+            (Some(authority), _) => authority.as_str(),
+            (None, Some(Ok(field))) => field,
+            (None, None) => return true,
+            (None, Some(Err(_))) => return false,
+        };
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let own = [self.actor.host(), "localhost", "127.0.0.1", "[::1]"];
+        own.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
     /// A file changed its state; the journal hears of it.
     pub(crate) fn file_state(&self, path: &CleanPath, from: &str, to: &str, why: &str) {
         self.actor
@@ -103,10 +120,11 @@ impl Element {
             AreaError::Store(_) => 500,
             AreaError::Tree(tree) => match tree {
                 TreeError::Missing => 404,
-                TreeError::NoParent | TreeError::NotDirectory | TreeError::NotEmpty => 409,
+                TreeError::NoParent | TreeError::NotEmpty => 409,
+                TreeError::NotDirectory => self.dialect.methods.below_file,
                 TreeError::Exists => 412,
                 TreeError::IsDirectory => self.dialect.methods.put_directory,
-                TreeError::Overlap => 403,
+                TreeError::Overlap => self.dialect.methods.overlap,
             },
         }
     }

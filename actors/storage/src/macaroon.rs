@@ -136,12 +136,10 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         };
         let form = String::from_utf8_lossy(&bytes);
         let refused = element.door.refuse_form(&call, &form);
-        return refused.unwrap_or_else(|| {
-            answer::text(element.dialect.methods.post, "POST is not supported here")
-        });
+        return refused.unwrap_or_else(|| unsupported(&call));
     }
     let Some(macaroons) = element.macaroons.clone() else {
-        return answer::text(element.dialect.methods.post, "POST is not supported here");
+        return unsupported(&call);
     };
     if !kind.starts_with("application/macaroon-request") {
         return answer::text(415, "accept: application/macaroon-request");
@@ -217,6 +215,12 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         "uri": { "target": target, "base": element.actor.base_url() },
     });
     answer::typed(200, "application/json", reply.to_string())
+}
+
+fn unsupported(call: &Call) -> Answer {
+    let habit = call.element.dialect.methods.post;
+    let status = call.unscoped().map_or(habit, |unscoped| unscoped.post);
+    answer::text(status, "POST is not supported here")
 }
 
 fn doing(activity: &str) -> Doing {

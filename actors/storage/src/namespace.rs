@@ -466,6 +466,7 @@ mod tests {
             dot_segment: Oddity::Resolve,
             parent_segment: 400,
             encoded_slash: Oddity::Refuse(400),
+            ascii: false,
             refused: &[],
         };
         CleanPath::parse(text, rules).unwrap()

@@ -40,6 +40,8 @@ pub struct PathRules {
     pub parent_segment: u16,
     /// `%2F`
     pub encoded_slash: Oddity,
+    /// A byte beyond ASCII that is not percent-encoded is answered with 400.
+    pub ascii: bool,
     /// What may not stand in a path as sent, answered with 400.
     pub refused: &'static [&'static str],
 }
@@ -86,6 +88,9 @@ impl CleanPath {
             && let Oddity::Refuse(status) = rules.encoded_slash
         {
             return fault(status, "encoded slash in path");
+        }
+        if rules.ascii && !raw.is_ascii() {
+            return fault(400, "a byte beyond ASCII in path");
         }
         let lower = raw.to_ascii_lowercase();
         if let Some(refused) = rules.refused.iter().find(|text| lower.contains(**text)) {
@@ -219,6 +224,7 @@ mod tests {
         dot_segment: Oddity::Resolve,
         parent_segment: 400,
         encoded_slash: Oddity::Refuse(400),
+        ascii: false,
         refused: &[],
     };
 

@@ -79,19 +79,27 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     }
     let methods = &element.dialect.methods;
     if head_length(&parts) > methods.max_head {
-        let mut refused =
-            answer::text(methods.head_too_long, "the head of the request is too long");
-        refused
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return refused;
+        let text = "the head of the request is too long";
+        return closing(answer::text(methods.head_too_long, text));
+    }
+    if let Some(status) = methods.odd_expect.filter(|_| has_odd_expect(&parts)) {
+        return closing(answer::text(status, "only 100-continue can be expected"));
+    }
+    if methods.host_fits && !element.is_named(&parts) {
+        return answer::text(400, "Host is not the name of this server");
     }
     let raw = aliased(&raw, methods.aliases);
     let path = match CleanPath::parse(raw, element.dialect.paths) {
         Ok(path) => path,
         Err(fault) => {
             element.door.refuse_path(raw, &fault.why);
-            return answer::text(fault.status, &fault.why);
+            let writes = !matches!(parts.method.as_str(), "GET" | "HEAD" | "PROPFIND");
+            let status = match fault.status {
+                414 if writes => methods.long_name_write,
+                414 => methods.long_name_read,
+                other => other,
+            };
+            return answer::text(status, &fault.why);
         }
     };
     let call = Call {
@@ -111,10 +119,26 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         "PROPPATCH" => proppatch::answer(call, body).await, // RFC 4918 §9.2
         "COPY" => tpc::answer(call).await,         // storage page §2
         "POST" => macaroon::answer(call, body).await, // storage page §3.7
-        "LOCK" | "UNLOCK" => answer::text(methods.lock, "no locks here"),
+        "LOCK" | "UNLOCK" => answer::text(
+            call.unscoped()
+                .map_or(methods.lock, |unscoped| unscoped.lock),
+            "no locks here",
+        ),
         "PATCH" => answer::text(methods.patch, "no partial changes here"),
         _ => answer::text(methods.unknown, "no such method here"),
     }
+}
+
+fn closing(mut answer: Answer) -> Answer {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(header::CONNECTION, close);
+    answer
+}
+
+/// Whether something else is expected than a 100.
+fn has_odd_expect(parts: &http::request::Parts) -> bool {
+    let expected = parts.headers.get(header::EXPECT);
+    expected.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Bytes of a request's head, as far as they can be counted here.

@@ -60,6 +60,7 @@ pub(crate) fn rules(
     } else {
         wanted.algorithms.clone()
     };
+    rules.claims = habits.claims;
     rules.lenient = wanted.lenient.unwrap_or(habits.lenient);
     if let Understanding::Profile {
         stat_ancestors,
@@ -80,6 +81,7 @@ pub(crate) fn rules(
             issuer.url.clone(),
             issuer.base_path.clone().unwrap_or_else(|| "/".into()),
         );
+        trusted.areas.extend(issuer.base_paths.iter().cloned());
         let uses = |part| issuer.strategy.is_empty() || issuer.strategy.contains(&part);
         trusted.capabilities = uses(Strategy::Capability);
         if uses(Strategy::Group) {

@@ -241,7 +241,7 @@ fn taken(around: &[(String, String)], own: &[(String, String)], uses: &[String])
         let bound = around.iter().rev().find(|(name, _)| name == prefix);
         if let Some((_, namespace)) = bound.filter(|(_, namespace)| !namespace.is_empty()) {
             let colon = if prefix.is_empty() { "" } else { ":" };
-            text.push_str(&format!(" xmlns{colon}{prefix}=\"{namespace}\""));
+            text.push_str(&[" xmlns", colon, prefix, "=\"", namespace, "\""].concat());
         }
     }
     text

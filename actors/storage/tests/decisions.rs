@@ -16,6 +16,7 @@ const LOOSE: PathRules = PathRules {
     dot_segment: Oddity::Resolve,
     parent_segment: 400,
     encoded_slash: Oddity::Resolve,
+    ascii: false,
     refused: &[],
 };
 

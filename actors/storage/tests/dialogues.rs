@@ -12,10 +12,14 @@ mod stage;
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaEncoding};
+use aws_lc_rs::{hmac, rsa};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::any;
+use carnet_profile::jose::base64url;
 use http::Response;
 use serde_json::{Value, json};
 use stage::{TestStage, config};
@@ -24,8 +28,16 @@ const REASONS: &str = include_str!("storm/reasons.tsv");
 const WORLD: &str = r#"
 dialect = "storm"
 audiences = ["https://se1.example:19443", "https://se1.example"]
-issuers = [{ url = "https://iam.example/", base_path = "/wlcg" }]
+issuers = [
+  { url = "https://iam.example/", base_path = "/wlcg", strategy = ["capability"] },
+  { url = "https://iam.example/", base_path = "/other", strategy = ["group"] },
+  { url = "https://iam.example/", base_path = "/fga" },
+]
 policies = [
+  { paths = ["/other"], anyone = true },
+  { paths = ["/fga/protected"], group = "/wlcg", deny = true },
+  { paths = ["/fga"], group = "/wlcg" },
+  { paths = ["/fga/protected"], group = "/wlcg/test" },
   { paths = ["/anon"], anonymous = true, actions = ["read"] },
 ]
 "#;
@@ -75,6 +87,64 @@ fn peer() -> Router {
     }))
 }
 
+/// A token that no issuer would make, or not with the usual key; none when the words mean a usual one.
+fn forged(test: &TestStage, words: &str) -> Option<String> {
+    let random = SystemRandom::new();
+    let rsa = test.rsa.as_ref()?;
+    let other = || rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+    let good = test.token("storage.read:/");
+    let (signed, signature) = good.rsplit_once('.')?;
+    let payload = signed.split_once('.')?.1;
+    let by_rsa = |key: &rsa::KeyPair, padding: &'static dyn RsaEncoding, signed: &str| {
+        let mut signature = vec![0; key.public_modulus_len()];
+        let done = key.sign(padding, &random, signed.as_bytes(), &mut signature);
+        done.map(|()| signature).unwrap()
+    };
+    let made = |header: Value, sign: &dyn Fn(&str) -> Vec<u8>| {
+        let signed = format!("{}.{payload}", base64url(header.to_string()));
+        let signature = sign(&signed);
+        Some(format!("{signed}.{}", base64url(signature)))
+    };
+    let usual = |signed: &str| by_rsa(rsa, &RSA_PKCS1_SHA256, signed);
+    match words {
+        "alg none" => made(json!({ "alg": "none" }), &|_| Vec::new()),
+        "HS256" => made(json!({ "kid": "rsa1", "alg": "HS256" }), &|signed| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+            hmac::sign(&key, signed.as_bytes()).as_ref().to_vec()
+        }),
+        "ES256" => made(json!({ "kid": "ec1", "alg": "ES256" }), &|signed| {
+            let signature = test.key.sign(&random, signed.as_bytes()).unwrap();
+            signature.as_ref().to_vec()
+        }),
+        "RS384" => made(json!({ "kid": "rsa1", "alg": "RS384" }), &|signed| {
+            by_rsa(rsa, &RSA_PKCS1_SHA384, signed)
+        }),
+        "PS256" => made(json!({ "kid": "rsa1", "alg": "PS256" }), &|signed| {
+            by_rsa(rsa, &RSA_PSS_SHA256, signed)
+        }),
+        "kid unknown" => made(json!({ "kid": "other", "alg": "RS256" }), &usual),
+        "no kid" => made(json!({ "alg": "RS256" }), &usual),
+        "kid ec1" => made(json!({ "kid": "ec1", "alg": "RS256" }), &usual),
+        "typ at+jwt" => made(
+            json!({ "kid": "rsa1", "alg": "RS256", "typ": "at+jwt" }),
+            &usual,
+        ),
+        "other key" => made(json!({ "kid": "rsa1", "alg": "RS256" }), &|signed| {
+            by_rsa(&other(), &RSA_PKCS1_SHA256, signed)
+        }),
+        "signature altered" => {
+            let first = if signature.starts_with('A') { "B" } else { "A" };
+            Some(format!("{signed}.{first}{}", &signature[1..]))
+        }
+        "payload altered" => Some(good.replacen('.', ".x", 1)),
+        padded if padded.starts_with("padded 4 KiB") => {
+            let room = 4096 - good.len();
+            Some(test.mint(json!({ "scope": "storage.read:/", "pad": "x".repeat(room * 3 / 4) })))
+        }
+        _ => None,
+    }
+}
+
 /// The token that a recording describes; none when the description means one that is not made here.
 fn token(test: &TestStage, words: &str) -> Option<String> {
     let now = test.stage.clock().seconds();
@@ -84,6 +154,9 @@ fn token(test: &TestStage, words: &str) -> Option<String> {
         Some(claims)
     };
     let words = words.strip_prefix("remote ").unwrap_or(words);
+    if let Some(token) = forged(test, words) {
+        return Some(token);
+    }
     let claims = match words {
         "read+modify:/" | "all" => scope("storage.read:/ storage.modify:/"),
         "good" | "storage.read:/ only" => scope("storage.read:/"),
@@ -109,7 +182,11 @@ fn token(test: &TestStage, words: &str) -> Option<String> {
         "no wlcg.ver" => read(json!({ "wlcg.ver": null })),
         "ver 1.1" | "ver 1.2" | "ver 2.0" => read(json!({ "wlcg.ver": &words[4..] })),
         _ => {
-            if let Some(claim) = words
+            if let Some(groups) = words.strip_prefix("groups ") {
+                let (groups, scope) = groups.split_once(" + ").unwrap_or((groups, "openid"));
+                let groups: Vec<&str> = groups.split(',').collect();
+                Some(json!({ "scope": scope, "wlcg.groups": groups }))
+            } else if let Some(claim) = words
                 .strip_prefix("no ")
                 .filter(|claim| !claim.contains(' ') && *claim != "kid")
             {
@@ -141,6 +218,8 @@ async fn differs(test: &TestStage, fact: &Value) -> Option<String> {
     } else {
         format!("https://se1.example{target}")
     };
+    let mut fields = Vec::new();
+    let raw = fact["raw"] == true;
     let mut request = http::Request::builder().method(text("method")).uri(&url);
     for header in fact["headers"].as_array().unwrap() {
         let (name, value) = (header[0].as_str().unwrap(), header[1].as_str().unwrap());
@@ -160,8 +239,15 @@ async fn differs(test: &TestStage, fact: &Value) -> Option<String> {
                     .unwrap_or_default()
                     .replace("<jwt>", &token)
             }
-            None => value.to_owned(),
+            None => match value
+                .strip_suffix(" times y>")
+                .and_then(|text| text.strip_prefix('<'))
+            {
+                Some(times) => "y".repeat(times.parse().unwrap()),
+                None => value.to_owned(),
+            },
         };
+        fields.push((name.to_owned(), value.clone()));
         if !matches!(
             name.to_ascii_lowercase().as_str(),
             "content-length" | "transfer-encoding" | "expect" | "connection"
@@ -172,18 +258,29 @@ async fn differs(test: &TestStage, fact: &Value) -> Option<String> {
         }
     }
     let body = Body::from(text("body").to_owned());
-    let Ok(request) = request.body(body) else {
-        return Some("the client cannot send this".into());
+    let (parts, body) = if raw {
+        let host = fact
+            .get("host")
+            .map_or("se1.example", |host| host.as_str().unwrap());
+        answered(
+            &test
+                .tell("se1", written(fact, host, &fields).as_bytes())
+                .await,
+        )
+    } else {
+        let Ok(request) = request.body(body) else {
+            return Some("the client cannot send this".into());
+        };
+        let answer = match test.user.client().http1().send(request).await {
+            Ok(answer) => answer,
+            Err(error) => return Some(format!("no answer: {error}")),
+        };
+        let (parts, body) = answer.into_parts();
+        let body = carnet_stage::body::read_limited(body, 1 << 26)
+            .await
+            .unwrap_or_default();
+        (parts, String::from_utf8_lossy(&body).into_owned())
     };
-    let answer = match test.user.client().http1().send(request).await {
-        Ok(answer) => answer,
-        Err(error) => return Some(format!("no answer: {error}")),
-    };
-    let (parts, body) = answer.into_parts();
-    let body = carnet_stage::body::read_limited(body, 1 << 26)
-        .await
-        .unwrap_or_default();
-    let body = String::from_utf8_lossy(&body).into_owned();
     if Some(u64::from(parts.status.as_u16())) != fact["status"].as_u64() {
         return Some(format!(
             "status {} for {}",
@@ -244,6 +341,32 @@ async fn differs(test: &TestStage, fact: &Value) -> Option<String> {
     None
 }
 
+/// A request as it goes over the wire, for what no client would send.
+fn written(fact: &Value, host: &str, fields: &[(String, String)]) -> String {
+    let text = |name: &str| fact[name].as_str().unwrap_or_default();
+    let mut request = format!("{} {} HTTP/1.1\r\n", text("method"), text("target"));
+    if !host.is_empty() {
+        request.push_str(&["Host: ", host, "\r\n"].concat());
+    }
+    for (name, value) in fields {
+        request.push_str(&[name, ": ", value, "\r\n"].concat());
+    }
+    request.push_str("Connection: close\r\n\r\n");
+    request + text("body")
+}
+
+/// The answer that came over the wire.
+fn answered(heard: &str) -> (http::response::Parts, String) {
+    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+    let mut answer = Response::builder().status(status);
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+        answer = answer.header(name, value);
+    }
+    (answer.body(()).unwrap().into_parts().0, body.to_owned())
+}
+
 async fn replay(name: &str, facts: &str, more: &str) {
     let second = "dialect = \"storm\"\nissuers = [{ url = \"https://iam.example/\", base_path = \"/wlcg\" }]\n";
     let test = TestStage::new(&[
@@ -302,13 +425,15 @@ async fn methods() {
 #[tokio::test(flavor = "multi_thread")]
 async fn authz() {
     let files = "files = { \"/wlcg/z/f\" = { text = \"data\" }, \"/wlcg/z/foo/f\" = { text = \"data\" }, \
-                 \"/wlcg/z/foobar/f\" = { text = \"data\" }, \"/anon/f\" = { text = \"public\" } }";
+                 \"/wlcg/z/foobar/f\" = { text = \"data\" }, \"/fga/f\" = { text = \"data\" }, \
+                 \"/fga/protected/f\" = { text = \"data\" }, \"/other/z/f\" = { text = \"data\" }, \"/anon/f\" = { text = \"data\" } }";
     replay("authz", include_str!("storm/authz.jsonl"), files).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths() {
-    let files = "files = { \"/wlcg/t/f\" = { text = \"hello\" } }\ndirectories = [\"/wlcg/t/p2\"]";
+    let files =
+        "files = { \"/wlcg/t/f\" = { text = \"123456789\" } }\ndirectories = [\"/wlcg/t/p2\"]";
     replay("paths", include_str!("storm/paths.jsonl"), files).await;
 }
 

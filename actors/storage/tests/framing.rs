@@ -6,14 +6,7 @@
 
 mod stage;
 
-use std::time::Duration;
-
-use carnet_stage::Clock;
-use rustls_pki_types::ServerName;
 use stage::{TestStage, config};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 const DIALECTS: [&str; 6] = [
     "default",
@@ -23,22 +16,6 @@ const DIALECTS: [&str; 6] = [
     "storm",
     "dcache",
 ];
-
-/// Sends bytes to se1 on a connection of their own, and reads to its end.
-async fn tell(test: &TestStage, bytes: &[u8]) -> String {
-    let roots = [test.stage.authority().der().clone()];
-    let tls = carnet_certs::client_config(&roots, &["http/1.1"]).unwrap();
-    let place = test.stage.names().place("se1").unwrap();
-    let tcp = TcpStream::connect(place.addr).await.unwrap();
-    let host = ServerName::try_from("se1.example").unwrap();
-    let mut tls = TlsConnector::from(tls).connect(host, tcp).await.unwrap();
-    tls.write_all(bytes).await.unwrap();
-    let mut heard = Vec::new();
-    let whole = Clock::within_real(Duration::from_secs(10), tls.read_to_end(&mut heard)).await;
-    let heard = String::from_utf8_lossy(&heard).into_owned();
-    assert!(whole.is_some(), "the connection stays open after {heard:?}");
-    heard
-}
 
 /// The statuses of the answers in what was heard.
 fn statuses(heard: &str) -> Vec<u16> {
@@ -146,7 +123,7 @@ async fn ambiguous_requests_are_refused_and_smuggle_nothing() {
             ),
         ] {
             let request = format!("PUT /n HTTP/1.1\r\n{good}{head}\r\n{body}{second}");
-            let heard = tell(&test, request.as_bytes()).await;
+            let heard = test.tell("se1", request.as_bytes()).await;
             assert_eq!(statuses(&heard), [status], "{dialect}: {case}: {heard}");
         }
         for (case, request, status) in [
@@ -193,7 +170,7 @@ async fn ambiguous_requests_are_refused_and_smuggle_nothing() {
                 431,
             ),
         ] {
-            let heard = tell(&test, request.as_bytes()).await;
+            let heard = test.tell("se1", request.as_bytes()).await;
             assert_eq!(statuses(&heard), [status], "{dialect}: {case}: {heard}");
         }
         for (case, chunks) in [
@@ -210,7 +187,9 @@ async fn ambiguous_requests_are_refused_and_smuggle_nothing() {
             ("line feed in the trailer", "3\r\nabc\r\n0\r\nX: y\n\r\n"),
         ] {
             let head = format!("PUT /n HTTP/1.1\r\n{good}Transfer-Encoding: chunked\r\n\r\n");
-            let heard = tell(&test, format!("{head}{chunks}{second}").as_bytes()).await;
+            let heard = test
+                .tell("se1", format!("{head}{chunks}{second}").as_bytes())
+                .await;
             let told = statuses(&heard);
             assert!(
                 told.len() <= 1 && told.iter().all(|status| *status >= 400),
@@ -260,7 +239,7 @@ async fn what_is_well_framed_passes() {
             vec![200],
         ),
     ] {
-        let heard = tell(&test, requests.as_bytes()).await;
+        let heard = test.tell("se1", requests.as_bytes()).await;
         assert_eq!(statuses(&heard), wanted, "{case}: {heard}");
     }
     test.stage.stop().await;

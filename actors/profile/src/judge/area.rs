@@ -29,11 +29,12 @@ impl Court<'_> {
         known: &Known,
     ) -> Option<Grounds> {
         let rules = self.rules;
-        let issuer = rules.issuer(known.claims.iss()?)?;
+        let issuer = known.claims.iss()?;
         let none = Scopes::default();
         let scopes = known.scopes.as_ref().unwrap_or(&none);
         let (mut by_scope, mut by_other, mut refused) = (Vec::new(), None, false);
         for part in parts {
+            let issuer = rules.trusting(issuer, part.path.as_str())?;
             let Some(relative) = self.area(part, issuer) else {
                 refused = true;
                 continue;

@@ -225,6 +225,8 @@ diagnoses! {
     IssSlash = "iss_slash",
     /// An issuer that is not trusted.
     IssUnknown = "iss_unknown",
+    /// A claim is not there that this server wants.
+    MissingClaim = "missing_claim",
     /// No `exp`.
     MissingExp = "missing_exp",
     /// No `iat`.

@@ -15,7 +15,7 @@ pub struct Rules {
     pub realm: String,
     /// The edition of the profile.
     pub version: ProfileVersion,
-    /// Whom it trusts.
+    /// Whom it trusts. An issuer stands there several times when its areas have different rules.
     pub issuers: Vec<TrustedIssuer>,
     /// Which audiences it is. Compared byte by byte (CLM-7).
     pub audiences: Vec<String>,
@@ -47,8 +47,44 @@ pub struct Rules {
     pub stat_of_ancestors: bool,
     /// Subjects that are authorised by name (CAP-17).
     pub subjects: Vec<SubjectRule>,
+    /// Which claims a token must have.
+    pub claims: ClaimRules,
     /// What needs no token.
     pub anonymous: Vec<Allowance>,
+}
+
+/// Which claims a server insists on. The default is the profile's (CLM-2, CLM-11 to CLM-13, TOK-4); real servers
+/// ask for more, or for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimRules {
+    /// `iat` is there.
+    pub iat: bool,
+    /// `nbf` is there.
+    pub nbf: bool,
+    /// `jti` is there.
+    pub jti: bool,
+    /// `scope` is there.
+    pub scope: bool,
+    /// `iat` lies before `exp`.
+    pub ordered: bool,
+    /// A header with the type `at+jwt` is as good as one with `JWT` (RFC 9068).
+    pub at_jwt: bool,
+    /// A token without `wlcg.ver` is of no profile, and needs neither `aud`, `exp`, `nbf`, `jti` nor `scope`.
+    pub unversioned: bool,
+}
+
+impl Default for ClaimRules {
+    fn default() -> Self {
+        Self {
+            iat: true,
+            nbf: false,
+            jti: true,
+            scope: false,
+            ordered: false,
+            at_jwt: true,
+            unversioned: false,
+        }
+    }
 }
 
 /// An issuer that a server trusts, and what its tokens are good for.
@@ -144,6 +180,7 @@ impl Rules {
             stage_reads: None,
             stat_of_ancestors: false,
             subjects: Vec::new(),
+            claims: ClaimRules::default(),
             anonymous: Vec::new(),
         }
     }
@@ -151,6 +188,22 @@ impl Rules {
     /// The trusted issuer of this exact name.
     pub fn issuer(&self, url: &str) -> Option<&TrustedIssuer> {
         self.issuers.iter().find(|issuer| issuer.url == url)
+    }
+
+    /// What is known of this issuer for a path of the server: of several entries the one with the innermost area
+    /// around it; the first when it is in none.
+    pub fn trusting(&self, url: &str, path: &str) -> Option<&TrustedIssuer> {
+        let around = |entry: &&TrustedIssuer| {
+            let areas = entry.areas.iter().map(|area| area.trim_end_matches('/'));
+            let inside = areas.filter(|area| {
+                path.strip_prefix(area)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            inside.map(|area| area.len() + 1).max().unwrap_or(0)
+        };
+        let entries = self.issuers.iter().filter(|issuer| issuer.url == url);
+        // Of equals the first: `max_by_key` would give the last.
+        entries.rev().max_by_key(around)
     }
 
     /// Whether `storage.stage` lets data be read.

@@ -143,6 +143,7 @@ impl Court<'_> {
     }
 
     fn typ(&mut self, typ: Option<&str>) {
+        let at_jwt = self.rules.claims.at_jwt;
         let is_at = |typ: &str| {
             typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
         };
@@ -153,8 +154,12 @@ impl Court<'_> {
             (typ.is_some_and(is_at), "at+jwt")
         } else {
             (
-                typ.is_none_or(|typ| is_at(typ) || is_jwt(typ)),
-                "JWT, at+jwt or none",
+                typ.is_none_or(|typ| (at_jwt && is_at(typ)) || is_jwt(typ)),
+                if at_jwt {
+                    "JWT, at+jwt or none"
+                } else {
+                    "JWT or none"
+                },
             )
         };
         let saw: Cow<'static, str> = match typ {

@@ -47,13 +47,34 @@ impl Court<'_> {
         let expiry = self.expiry(claims);
         let start = self.not_before(claims, expiry);
         let issued = self.issued_at(claims);
+        if let (Some(expiry), Some(issued)) = (expiry, issued)
+            && self.rules.claims.ordered
+            && expiry <= issued
+        {
+            let refusal = Refusal::invalid_token(
+                Diagnosis::NotYetValid,
+                "the token expires before it is issued",
+            );
+            self.failed(
+                "time.iat",
+                in_seconds(issued - self.now as f64),
+                "before exp",
+                refusal,
+            );
+        }
         if let (Some(expiry), Some(start)) = (expiry, issued.or(start)) {
             self.lifetime(expiry, start);
         }
     }
 
+    /// Whether a token is of no profile, where that is allowed.
+    fn of_no_profile(&self, claims: &Claims) -> bool {
+        self.rules.claims.unversioned && claims.get("wlcg.ver").is_none()
+    }
+
     fn expiry(&mut self, claims: &Claims) -> Option<f64> {
         match claims.instant("exp") {
+            Instant::Missing if self.of_no_profile(claims) => None,
             Instant::Missing => {
                 self.bad(
                     "time.exp",
@@ -95,7 +116,13 @@ impl Court<'_> {
 
     fn not_before(&mut self, claims: &Claims, expiry: Option<f64>) -> Option<f64> {
         match claims.instant("nbf") {
-            Instant::Missing => None,
+            Instant::Missing => {
+                if self.rules.claims.nbf && !self.of_no_profile(claims) {
+                    let text = "the token has no nbf, which this server wants";
+                    self.bad("time.nbf", Diagnosis::MissingClaim, "none".into(), text);
+                }
+                None
+            }
             Instant::Malformed => {
                 let saw = raw(claims, "nbf");
                 self.bad(
@@ -134,6 +161,7 @@ impl Court<'_> {
     fn issued_at(&mut self, claims: &Claims) -> Option<f64> {
         const NAME: &str = "time.iat";
         match claims.instant("iat") {
+            Instant::Missing if !self.rules.claims.iat => None,
             Instant::Missing => {
                 self.bad(
                     NAME,
@@ -197,6 +225,10 @@ impl Court<'_> {
         };
         let fail = |diagnosis, text: String| Refusal::invalid_token(diagnosis, text);
         let refusal = match claims.get("wlcg.ver") {
+            None if self.rules.claims.unversioned => {
+                self.held(NAME, "none", "a token of no profile");
+                return;
+            }
             None => {
                 let nested = claims.get("wlcg").and_then(Value::as_object);
                 let hint = nested.filter(|wlcg| wlcg.contains_key("ver")).map(|_| {
@@ -260,6 +292,7 @@ impl Court<'_> {
         }
         match claims.jti() {
             Some(jti) if !jti.is_empty() => self.held("jti", jti.to_owned(), "a string"),
+            None if !self.rules.claims.jti || self.of_no_profile(claims) => {}
             _ => {
                 let saw = raw(claims, "jti");
                 self.bad("jti", Diagnosis::MissingJti, saw, "the token has no jti");
@@ -273,6 +306,7 @@ impl Court<'_> {
         let wanted = || rules.audiences.join(" or ");
         let mut list = Vec::new();
         let refusal = match claims.get("aud") {
+            None if self.of_no_profile(claims) => return,
             None | Some(Value::Null) => None,
             Some(Value::String(one)) => {
                 list.push(one.as_str());
@@ -325,6 +359,12 @@ impl Court<'_> {
 
     fn scopes_well_formed(&mut self, known: &Known) {
         const NAME: &str = "scope.form";
+        let claims = &known.claims;
+        if self.rules.claims.scope && claims.get("scope").is_none() && !self.of_no_profile(claims) {
+            let text = "the token has no scope, which this server wants";
+            self.bad("scope.form", Diagnosis::MissingClaim, "none".into(), text);
+            return;
+        }
         let refusal = match &known.scopes {
             Err(ScopeError::NotText) => {
                 Refusal::invalid_token(Diagnosis::MalformedClaim, "scope is not a string")

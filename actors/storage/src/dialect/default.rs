@@ -6,8 +6,8 @@ use std::time::Duration;
 use carnet_profile::jose::Algorithm;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Methods, OnDisconnect, Partial,
-    Prehead, Refusals, Repeats, Tokens, Tpc, Understanding, VerifyPush, tokens,
+    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Methods, OddOverwrite, OnDisconnect,
+    Partial, Policies, Prehead, Refusals, Repeats, Tokens, Tpc, Understanding, VerifyPush, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -16,6 +16,7 @@ pub(super) const PATHS: PathRules = PathRules {
     dot_segment: Oddity::Resolve,
     parent_segment: 400,
     encoded_slash: Oddity::Refuse(400),
+    ascii: false,
     refused: &[],
 };
 
@@ -26,6 +27,7 @@ pub(super) const REFUSALS: Refusals = Refusals {
     copy_denied: 403,
     copy_over_denied: 403,
     challenge: Challenge::Always,
+    policies: Policies::Unheard,
     html: false,
 };
 
@@ -47,7 +49,17 @@ pub(super) const METHODS: Methods = Methods {
     delete_nonempty: 409,
     move_overwrites: true,
     move_over: 204,
+    move_heeds_overwrite: true,
     move_same: 403,
+    overlap: 403,
+    below_file: 409,
+    long_name_read: 414,
+    long_name_write: 414,
+    move_over_members: 409,
+    copy_over_members: 409,
+    odd_overwrite: OddOverwrite::Refused,
+    odd_expect: None,
+    host_fits: false,
     move_elsewhere: 502,
     copy_local: true,
     copy_always_deep: false,
@@ -70,11 +82,15 @@ pub(super) const METHODS: Methods = Methods {
     post: 405,
     content_type: Some("application/octet-stream"),
     file_with_slash: None,
+    get_unmet: 412,
     etag: true,
     slash_redirects: false,
     smile: "",
     proppatch: None,
     lock: 501,
+    unscoped: None,
+    across_areas: None,
+    area_root: None,
     unknown: 501,
 };
 
@@ -91,6 +107,7 @@ pub(super) const TPC: Tpc = Tpc {
     on_disconnect: OnDisconnect::Cancel,
     verify_push: VerifyPush::Head,
     require_checksum: false,
+    odd_overwrite: OddOverwrite::Refused,
     overwrite_false: 412,
     both: Some(400),
     neither: 400,

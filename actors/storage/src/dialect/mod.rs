@@ -111,8 +111,21 @@ pub struct Refusals {
     pub copy_over_denied: u16,
     /// When `WWW-Authenticate` is sent.
     pub challenge: Challenge,
+    /// Whether policies have a say beside the scopes of a token.
+    pub policies: Policies,
     /// Whether `/` and foreign paths are refused by the same rules as others.
     pub html: bool,
+}
+
+/// What the policies for groups and subjects mean for a token with storage scopes (storage page §3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policies {
+    /// Nothing: such a token has its scopes.
+    Unheard,
+    /// They may permit what the scopes do not.
+    Permit,
+    /// They may deny what the scopes permit.
+    Deny,
 }
 
 /// When a refusal carries `WWW-Authenticate`.
@@ -126,6 +139,37 @@ pub enum Challenge {
     BadToken,
     /// Never.
     Never,
+}
+
+/// Statuses of methods that no scope names, where scopes do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unscoped {
+    /// POST.
+    pub post: u16,
+    /// LOCK and UNLOCK.
+    pub lock: u16,
+}
+
+/// What an `Overwrite` means that is neither T nor F.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddOverwrite {
+    /// 400.
+    Refused,
+    /// F.
+    False,
+    /// Nothing.
+    Ignored,
+}
+
+/// What may not be done to the root of an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AreaRoot {
+    /// DELETE.
+    pub delete: u16,
+    /// MOVE.
+    pub rename: u16,
+    /// A pull onto it.
+    pub pull: u16,
 }
 
 /// `Depth: infinity`.
@@ -146,7 +190,7 @@ pub struct Methods {
     pub allow: &'static str,
     /// The `Allow` of OPTIONS on a file.
     pub allow_file: &'static str,
-    /// OPTIONS asks for a token with any storage scope.
+    /// OPTIONS within an area asks for a token with any storage scope.
     pub options_needs_token: bool,
     /// PUT of a new file.
     pub put_new: u16,
@@ -176,8 +220,28 @@ pub struct Methods {
     pub move_overwrites: bool,
     /// MOVE that replaced something.
     pub move_over: u16,
-    /// MOVE onto itself.
+    /// MOVE heeds `Overwrite`.
+    pub move_heeds_overwrite: bool,
+    /// MOVE onto itself, where that may be replaced.
     pub move_same: u16,
+    /// MOVE or COPY of a collection into itself.
+    pub overlap: u16,
+    /// Anything below a file.
+    pub below_file: u16,
+    /// A name of more than 255 bytes: to read it.
+    pub long_name_read: u16,
+    /// The same, to write it.
+    pub long_name_write: u16,
+    /// MOVE over a collection with members, where collections are not deleted whole (storage page §1.5).
+    pub move_over_members: u16,
+    /// The same of a local COPY.
+    pub copy_over_members: u16,
+    /// An `Overwrite` of MOVE that is neither T nor F.
+    pub odd_overwrite: OddOverwrite,
+    /// An `Expect` that is not `100-continue`; none: ignored (RFC 9110 §10.1.1).
+    pub odd_expect: Option<u16>,
+    /// `Host` names this server or the request is refused.
+    pub host_fits: bool,
     /// MOVE to another host.
     pub move_elsewhere: u16,
     /// Local COPY exists.
@@ -222,6 +286,8 @@ pub struct Methods {
     pub content_type: Option<&'static str>,
     /// GET and HEAD of a file whose name is written with a final slash: this status; none: the file.
     pub file_with_slash: Option<u16>,
+    /// GET and HEAD under a condition that does not hold.
+    pub get_unmet: u16,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
     /// GET with a final slash: 302 to the form without.
@@ -232,6 +298,12 @@ pub struct Methods {
     pub proppatch: Option<u16>,
     /// LOCK and UNLOCK.
     pub lock: u16,
+    /// The same, POST and PROPPATCH in an area where scopes do not count; none: no different.
+    pub unscoped: Option<Unscoped>,
+    /// MOVE and local COPY from one area to another, or out of all; none: judged like others.
+    pub across_areas: Option<u16>,
+    /// DELETE, MOVE and COPY of an area's root; none: judged like others.
+    pub area_root: Option<AreaRoot>,
     /// PATCH and names nobody knows.
     pub unknown: u16,
 }
@@ -318,6 +390,8 @@ pub struct Tpc {
     pub verify_push: VerifyPush,
     /// `RequireChecksumVerification` when absent.
     pub require_checksum: bool,
+    /// An `Overwrite` that is neither T nor F.
+    pub odd_overwrite: OddOverwrite,
     /// Target exists and `Overwrite: F`.
     pub overwrite_false: u16,
     /// `Source` and `Destination` together: the status, or none when `Source` wins.

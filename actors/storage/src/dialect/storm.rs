@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use carnet_profile::jose::Algorithm;
+use carnet_profile::judge::ClaimRules;
 use carnet_profile::version::ProfileVersion;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, Malformed, MarkerStyle, Matching, Methods,
-    OnDisconnect, Partial, Prehead, Refusals, Repeats, ScopeRules, Tokens, Tpc, Understanding,
-    Unrooted, Verb, VerifyPush, default, tokens,
+    AreaRoot, Challenge, Dialect, DialectName, Infinity, Malformed, MarkerStyle, Matching, Methods,
+    OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ScopeRules, Tokens,
+    Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -21,6 +22,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     paths: PathRules {
         empty_segment: Oddity::Refuse(400),
         dot_segment: Oddity::Refuse(400),
+        ascii: true,
         refused: &["%25", ";", "%3b", "%5c", "\\", "%2e"],
         ..default::PATHS
     },
@@ -30,6 +32,15 @@ pub(super) const DIALECT: Dialect = Dialect {
         malformed: Malformed::SecondBlank,
         algorithms: &[Algorithm::Rs256],
         edition: Some(ProfileVersion::V1_0),
+        claims: ClaimRules {
+            iat: false,
+            nbf: true,
+            scope: true,
+            ordered: true,
+            at_jwt: false,
+            unversioned: true,
+            ..tokens::PROFILE
+        },
         any_lifetime: true,
         lenient: true,
         private: false,
@@ -58,6 +69,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     }),
     refusals: Refusals {
         challenge: Challenge::BadToken,
+        policies: Policies::Deny,
         html: true,
         ..default::REFUSALS
     },
@@ -72,7 +84,15 @@ pub(super) const DIALECT: Dialect = Dialect {
         delete_nonempty: 412,
         move_overwrites: false,
         move_over: 201,
-        move_same: 412,
+        overlap: 500,
+        below_file: 500,
+        long_name_read: 404,
+        long_name_write: 500,
+        move_over_members: 500,
+        copy_over_members: 412,
+        odd_overwrite: OddOverwrite::Ignored,
+        odd_expect: Some(417),
+        host_fits: true,
         move_elsewhere: 201,
         copy_always_deep: true,
         no_destination: 500,
@@ -92,10 +112,21 @@ pub(super) const DIALECT: Dialect = Dialect {
         aliases: &["/webdav", "/fileTransfer"],
         post: 403,
         content_type: None,
+        get_unmet: 403,
         etag: false,
         slash_redirects: true,
         proppatch: Some(500),
         lock: 500,
+        unscoped: Some(Unscoped {
+            post: 405,
+            lock: 501,
+        }),
+        across_areas: Some(400),
+        area_root: Some(AreaRoot {
+            delete: 403,
+            rename: 500,
+            pull: 400,
+        }),
         unknown: 405,
         ..default::METHODS
     },

@@ -2,6 +2,7 @@
 //! page §1.0, §3.3, §8.2; issuer page §4.2 to §4.6).
 
 use carnet_profile::jose::Algorithm;
+use carnet_profile::judge::ClaimRules;
 use carnet_profile::version::ProfileVersion;
 
 /// Switches of presentation and validity. What a scenario sets by itself goes before them.
@@ -29,6 +30,8 @@ pub struct Tokens {
     pub edition: Option<ProfileVersion>,
     /// Seconds that a token's times may be off, where the scenario does not say.
     pub leeway: u32,
+    /// Which claims a token must have.
+    pub claims: ClaimRules,
     /// Whether the leeway is granted after `exp` too; if not, what the edition says (LIFE-2).
     pub late: bool,
     /// However long it is valid, whatever the edition says.
@@ -61,6 +64,17 @@ pub enum Malformed {
     SecondBlank,
 }
 
+/// What the profile asks for.
+pub(super) const PROFILE: ClaimRules = ClaimRules {
+    iat: true,
+    nbf: false,
+    jti: true,
+    scope: false,
+    ordered: false,
+    at_jwt: true,
+    unversioned: false,
+};
+
 /// The asymmetric algorithms of storage page §3.3.
 pub(super) const ALGORITHMS: &[Algorithm] = &[
     Algorithm::Rs256,
@@ -86,6 +100,7 @@ pub(super) const USUAL: Tokens = Tokens {
     algorithms: ALGORITHMS,
     edition: None,
     leeway: 60,
+    claims: PROFILE,
     late: true,
     any_lifetime: false,
     lenient: false,

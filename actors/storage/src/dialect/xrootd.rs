@@ -1,11 +1,13 @@
 //! XRootD 5.5.3 and 6.2.1 with the SciTokens and TPC plug-ins (storage page §1.1, §2, §3.8).
 
 use carnet_profile::jose::Algorithm;
+use carnet_profile::judge::ClaimRules;
 use carnet_profile::version::ProfileVersion;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, Malformed, Matching, Methods, Partial, Prehead,
-    Refusals, ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
+    Challenge, Dialect, DialectName, Infinity, Malformed, Matching, Methods, OddOverwrite, Partial,
+    Policies, Prehead, Refusals, ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb,
+    VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -24,6 +26,10 @@ const TOKENS: Tokens = Tokens {
     algorithms: &Algorithm::PROFILE,
     edition: Some(ProfileVersion::V1_0),
     leeway: 0,
+    claims: ClaimRules {
+        jti: false,
+        ..tokens::PROFILE
+    },
     any_lifetime: true,
     lenient: true,
     private: false,
@@ -41,7 +47,9 @@ const METHODS: Methods = Methods {
     mkcol_body: None,
     delete: 200,
     move_over: 201,
+    move_heeds_overwrite: false,
     move_same: 201,
+    odd_overwrite: OddOverwrite::False,
     move_elsewhere: 501,
     copy_local: false,
     infinity: Infinity::AsZero,
@@ -60,6 +68,7 @@ const TPC: Tpc = Tpc {
     prehead: Prehead::Relayed,
     partial: Partial::Left,
     verify_push: VerifyPush::None,
+    odd_overwrite: OddOverwrite::False,
     overwrite_false: 409,
     both: None,
     onto_directory: 409,
@@ -74,6 +83,7 @@ const REFUSALS: Refusals = Refusals {
     copy_denied: 403,
     copy_over_denied: 500,
     challenge: Challenge::Never,
+    policies: Policies::Permit,
     html: false,
 };
 

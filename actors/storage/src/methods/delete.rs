@@ -14,6 +14,11 @@ pub(crate) async fn answer(call: Call) -> Answer {
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
+    if let Some(root) = methods.area_root
+        && element.door.is_area_root(&call.path)
+    {
+        return answer::text(root.delete, "the root of a storage area stays");
+    }
     let area = element.area(&pass);
     if let Some(Entry::File(file)) = area.get(&call.path) {
         let etag = file.etag();

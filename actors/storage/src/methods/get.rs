@@ -39,12 +39,22 @@ pub(crate) async fn answer(call: Call) -> Answer {
     {
         let mut moved = answer::empty(302);
         set(&mut moved, header::LOCATION, &call.path.href());
+        if let Some(Entry::File(file)) = entry
+            && methods.digest_always
+        {
+            digests(&call, area, &file, &mut moved).await;
+        }
         return moved;
     }
-    let odd = call.path.as_str().contains(' ') || !call.path.as_str().is_ascii();
+    let text = call.path.as_str();
+    let odd = text.contains(' ') || (!head && !text.is_ascii());
     match entry {
-        Some(Entry::File(_)) if odd && !head && !methods.reads_odd_names => {
-            answer::text(404, "no such file")
+        Some(Entry::File(file)) if odd && !methods.reads_odd_names => {
+            let mut hidden = answer::text(404, "no such file");
+            if methods.digest_always {
+                digests(&call, area, &file, &mut hidden).await;
+            }
+            hidden
         }
         None => answer::text(404, "no such file or directory"),
         Some(Entry::Directory(_)) if head => {
@@ -85,7 +95,13 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
         conditions::Verdict::NotModified => {
             return describe(call, area, file, answer::empty(304)).await;
         }
-        conditions::Verdict::Failed => return answer::text(412, "precondition failed"),
+        conditions::Verdict::Failed => {
+            let mut unmet = answer::text(methods.get_unmet, "precondition failed");
+            if methods.digest_always {
+                digests(call, area, file, &mut unmet).await;
+            }
+            return unmet;
+        }
     }
     let asked = call
         .header("range")

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
+use crate::dialect::Unscoped;
 use crate::element::Element;
 use crate::faults::NamedFault;
 use crate::path::CleanPath;
@@ -43,6 +44,12 @@ impl Call {
     /// A fault that acts inside the handler.
     pub(crate) fn fault(&self) -> Option<&NamedFault> {
         self.parts.extensions.get()
+    }
+
+    /// What else holds where scopes do not count, and they do not.
+    pub(crate) fn unscoped(&self) -> Option<Unscoped> {
+        let unscoped = self.element.dialect.methods.unscoped?;
+        (!self.element.door.is_scoped(None, &self.path)).then_some(unscoped)
     }
 
     /// Milliseconds since the epoch.

@@ -10,6 +10,7 @@ use crate::dialect::Doing;
 pub(crate) async fn answer(call: Call) -> Answer {
     let methods = &call.element.dialect.methods;
     if methods.options_needs_token
+        && call.element.door.area_of(&call.path).is_some()
         && let Err(refused) = call.element.door.admit(&call, Doing::Stat).await
     {
         return refused;

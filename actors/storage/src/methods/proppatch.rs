@@ -15,7 +15,8 @@ const LONGEST: usize = 64 * 1024;
 /// PROPPATCH: all instructions or none.
 pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
-    if let Some(status) = element.dialect.methods.proppatch {
+    let methods = &element.dialect.methods;
+    if let Some(status) = methods.proppatch.filter(|_| call.unscoped().is_none()) {
         return answer::text(status, "PROPPATCH is not supported");
     }
     let pass = match element.door.admit(&call, Doing::Change).await {

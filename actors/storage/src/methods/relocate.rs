@@ -4,9 +4,8 @@ use url::Url;
 
 use super::Call;
 use crate::answer::{self, Answer};
-use crate::area::AreaError;
+use crate::authorise::Pass;
 use crate::dialect::Doing;
-use crate::namespace::TreeError;
 use crate::path::CleanPath;
 use crate::routes::aliased;
 use crate::tpc::request::{overwrite, single};
@@ -19,8 +18,10 @@ pub(crate) async fn rename(call: Call) -> Answer {
         Ok(target) => target,
         Err(refused) => return refused,
     };
-    let replace = match overwrite(&call.parts.headers, element.dialect) {
-        Ok(given) => given.unwrap_or(methods.move_overwrites),
+    let replace = match overwrite(&call.parts.headers, methods.odd_overwrite) {
+        Ok(given) => given
+            .filter(|_| methods.move_heeds_overwrite)
+            .unwrap_or(methods.move_overwrites),
         Err(fault) => return answer::text(fault.status, &fault.why),
     };
     let over = element.door.peek(&target) && target != call.path;
@@ -39,12 +40,26 @@ pub(crate) async fn rename(call: Call) -> Answer {
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
+    if let Some(root) = methods.area_root
+        && element.door.is_area_root(&call.path)
+    {
+        return answer::text(root.rename, "the root of a storage area stays");
+    }
+    if let Some(status) = methods.across_areas
+        && element.door.area_of(&call.path) != element.door.area_of(&target)
+    {
+        return answer::text(status, "source and target are in different storage areas");
+    }
     let doing = if over { Doing::MoveOver } else { Doing::MoveTo };
     if let Err(refused) = element.door.admit_at(&call, doing, &target).await {
         return refused;
     }
     if target == call.path && element.door.peek(&target) {
-        return answer::text(methods.move_same, "source and target are the same");
+        let status = if replace { methods.move_same } else { 412 };
+        return answer::text(status, "source and target are the same");
+    }
+    if replace && has_members(&call, &from, &target) {
+        return answer::text(methods.move_over_members, MEMBERS);
     }
     match element
         .area(&from)
@@ -70,6 +85,14 @@ pub(crate) async fn rename(call: Call) -> Answer {
     }
 }
 
+const MEMBERS: &str = "the target is a collection with members, which are not deleted in passing";
+
+/// Whether a collection with members is in the way, and may not be deleted whole (storage page §1.5).
+fn has_members(call: &Call, pass: &Pass, target: &CleanPath) -> bool {
+    let members = call.element.area(pass).list(target);
+    !call.element.config.recursive_delete && members.is_some_and(|members| !members.is_empty())
+}
+
 /// COPY whose destination is here and that carries nothing for another side. A plain answer, no markers.
 pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> Answer {
     let element = &call.element;
@@ -88,6 +111,11 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
+    if let Some(status) = methods.across_areas
+        && element.door.area_of(&call.path) != element.door.area_of(&target)
+    {
+        return answer::text(status, "source and target are in different storage areas");
+    }
     let over = element.door.peek(&target) && target != call.path;
     if let Err(refused) = element
         .door
@@ -99,6 +127,13 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
         .await
     {
         return refused;
+    }
+    if target == call.path && element.door.peek(&target) {
+        let status = if replace { 403 } else { 412 };
+        return answer::text(status, "source and target are the same");
+    }
+    if replace && has_members(&call, &pass, &target) {
+        return answer::text(methods.copy_over_members, MEMBERS);
     }
     let deep = call.header("depth").map(str::trim) != Some("0")
         || element.dialect.methods.copy_always_deep;
@@ -115,7 +150,6 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
             );
             answer::text(if replaced { 204 } else { 201 }, "")
         }
-        Err(AreaError::Tree(TreeError::Overlap)) => answer::text(403, "source and target overlap"),
         Err(error) => element.trouble(&error),
     }
 }

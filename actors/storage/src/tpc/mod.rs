@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::{self, Answer};
 use crate::config::Config;
-use crate::dialect::{Dialect, OnDisconnect};
+use crate::dialect::{Dialect, Doing, OnDisconnect};
 use crate::methods::{Call, relocate};
 use request::Direction;
 
@@ -66,7 +66,25 @@ pub(crate) async fn answer(call: Call) -> Answer {
     };
     match asked.direction.clone() {
         Direction::Local(raw) => relocate::duplicate(call, &raw, asked.overwrite).await,
+        Direction::Pull(_) if is_area_root(&call) => area_root(&call).await,
         Direction::Pull(source) => pull::answer(call, asked, source).await,
         Direction::Push(destination) => push::answer(call, asked, destination).await,
     }
+}
+
+fn is_area_root(call: &Call) -> bool {
+    let element = &call.element;
+    element.dialect.methods.area_root.is_some() && element.door.is_area_root(&call.path)
+}
+
+/// Nothing is pulled onto the root of an area, by nobody who might not be told so.
+async fn area_root(call: &Call) -> Answer {
+    if let Err(refused) = call.element.door.admit(call, Doing::PutOver).await {
+        return refused;
+    }
+    let habit = call.element.dialect.methods.area_root;
+    answer::text(
+        habit.map_or(400, |root| root.pull),
+        "the root of a storage area is no file",
+    )
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::checksum::{Checksum, parse_digest, parse_repr_digest};
-use crate::dialect::{Dialect, DialectName};
+use crate::dialect::{Dialect, DialectName, OddOverwrite};
 
 const PREFIX: &str = "transferheader";
 const LEGACY: &str = "copy-header";
@@ -101,7 +101,19 @@ pub fn parse(
             );
         }
         (Some(source), _) => Direction::Pull(remote(source, "Source", dialect)?),
-        (None, Some(local)) if local.starts_with('/') => Direction::Local(local.to_owned()),
+        (None, Some(local)) if local.starts_with('/') => {
+            let methods = &dialect.methods;
+            if !methods.copy_local {
+                return fault(dialect.tpc.relative, "Destination is not an absolute URL");
+            }
+            if !methods.loose_destination {
+                return fault(
+                    methods.bad_destination,
+                    "Destination is not an absolute URL",
+                );
+            }
+            Direction::Local(local.to_owned())
+        }
         (None, Some(destination)) => {
             let url = remote(destination, "Destination", dialect)?;
             if dialect.methods.copy_local && ours(&url) && transfer.is_empty() {
@@ -115,7 +127,7 @@ pub fn parse(
     Ok(CopyRequest {
         direction,
         headers: transfer,
-        overwrite: overwrite(headers, dialect)?,
+        overwrite: overwrite(headers, dialect.tpc.odd_overwrite)?,
         require_checksum: match single(headers, "requirechecksumverification")? {
             None => None,
             Some("true") => Some(true),
@@ -131,15 +143,16 @@ pub fn parse(
 }
 
 /// `Overwrite: T` or `F`, as MOVE and COPY read it.
-pub fn overwrite(headers: &HeaderMap, dialect: &Dialect) -> Result<Option<bool>, CopyFault> {
+pub fn overwrite(headers: &HeaderMap, odd: OddOverwrite) -> Result<Option<bool>, CopyFault> {
     match single(headers, "overwrite")? {
         None => Ok(None),
         Some("T" | "t") => Ok(Some(true)),
         Some("F" | "f") => Ok(Some(false)),
-        Some(_) if matches!(dialect.name, DialectName::Xrootd55 | DialectName::Xrootd6) => {
-            Ok(Some(false))
-        }
-        Some(_) => fault(400, "Overwrite is T or F"),
+        Some(_) => match odd {
+            OddOverwrite::Refused => fault(400, "Overwrite is T or F"),
+            OddOverwrite::False => Ok(Some(false)),
+            OddOverwrite::Ignored => Ok(None),
+        },
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -26,7 +27,11 @@ use carnet_stage::{
 use carnet_storage::Config;
 use http::{Request, Response};
 use jiff::SignedDuration;
+use rustls_pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 pub const ISSUER: &str = "https://iam.example/";
 
@@ -226,6 +231,22 @@ impl TestStage {
                 .to_vec(),
         };
         format!("{signed}.{}", base64url(signature))
+    }
+
+    /// Sends bytes on a connection of their own, and reads to its end.
+    pub async fn tell(&self, name: &str, bytes: &[u8]) -> String {
+        let roots = [self.stage.authority().der().clone()];
+        let tls = carnet_certs::client_config(&roots, &["http/1.1"]).unwrap();
+        let place = self.stage.names().place(name).unwrap();
+        let tcp = TcpStream::connect(place.addr).await.unwrap();
+        let host = ServerName::try_from(place.host.clone()).unwrap();
+        let mut tls = TlsConnector::from(tls).connect(host, tcp).await.unwrap();
+        tls.write_all(bytes).await.unwrap();
+        let mut heard = Vec::new();
+        let whole = Clock::within_real(Duration::from_secs(10), tls.read_to_end(&mut heard)).await;
+        let heard = String::from_utf8_lossy(&heard).into_owned();
+        assert!(whole.is_some(), "the connection stays open after {heard:?}");
+        heard
     }
 
     /// Sends a request and reads the whole answer.
