@@ -12,6 +12,7 @@ pub mod config;
 pub mod endpoint;
 pub mod errors;
 pub mod exchange;
+pub mod explain;
 pub mod form;
 pub mod grant;
 pub mod groups;

@@ -49,6 +49,7 @@ pub fn admin_router(issuer: &Arc<Issuer>) -> Option<Router> {
         .route("/tokens", any(shown::tokens))
         .route("/tokens/revoke", any(changes::revoke))
         .route("/lineage/{jti}", any(shown::lineage))
+        .route("/explain/request", any(explain::request))
         .route("/explain/scopes", any(explain::scopes))
         .route("/explain/exchange", any(explain::exchange))
         .route("/mint", any(mint::mint))

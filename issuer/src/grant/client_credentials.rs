@@ -30,7 +30,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     let scopes = if client.literal {
         scopes
     } else {
-        without_reserved(issuer, scopes)
+        without_reserved(scopes)
     };
     let holder = Holder {
         client: Arc::clone(&client.id),

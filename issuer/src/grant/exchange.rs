@@ -101,7 +101,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         )
         .await;
     } else {
-        let scopes = without_reserved(issuer, asked);
+        let scopes = without_reserved(asked);
         holder.scope = scopes.join(" ").into();
         let refresh = holder.has_scope("offline_access") && client.may(grants::REFRESH_TOKEN);
         Ticket {
@@ -169,7 +169,7 @@ fn judge(
     asked: &[String],
 ) -> Result<(), Refusal> {
     let mut checks = Vec::new();
-    let outcome = decide(request, origin, subject, text, asked, &mut checks);
+    let outcome = decide(request, origin, Some((subject, text)), asked, &mut checks);
     let (from, to) = (&origin.id, &request.client.id);
     let demand = format!("exchange of {from}'s token by {to} for {}", asked.join(" "));
     request
@@ -178,11 +178,11 @@ fn judge(
     outcome
 }
 
-fn decide(
+/// Decides, with every check. Without a subject token only what is not about it is looked at.
+pub(crate) fn decide(
     request: &Request<'_>,
     origin: &Client,
-    subject: &AccessRecord,
-    text: &str,
+    subject: Option<(&AccessRecord, &str)>,
     asked: &[String],
     checks: &mut Vec<CheckRecord>,
 ) -> Result<(), Refusal> {
@@ -256,7 +256,10 @@ fn decide(
             return Err(refusal);
         }
     }
-    beyond_subject(request, subject, text, asked, checks)
+    match subject {
+        Some((subject, text)) => beyond_subject(request, subject, text, asked, checks),
+        None => Ok(()),
+    }
 }
 
 fn scope_refusal(

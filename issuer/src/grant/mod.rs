@@ -4,6 +4,7 @@ pub mod client_credentials;
 pub mod code;
 pub mod device;
 pub mod exchange;
+mod narrow;
 pub mod password;
 pub mod refresh;
 
@@ -16,10 +17,13 @@ use crate::errors::Refusal;
 use crate::form::Form;
 use crate::groups;
 use crate::issuer::{Issuer, check};
-use crate::policies::{Dropped, Stumble, through_table};
 use crate::quirks::Quirk;
-use crate::scopes::{self, Match, RESERVED};
+use crate::scopes::{self, Match};
 use crate::store::{Client, User};
+
+pub use narrow::{
+    Narrowed, first_filter, last_filter, narrow, narrowed, stumbled, without_reserved,
+};
 
 /// A token request whose client is known.
 pub struct Request<'a> {
@@ -33,14 +37,6 @@ pub struct Request<'a> {
     pub asked: Option<Vec<String>>,
     /// Unix seconds.
     pub now: i64,
-}
-
-/// Scopes after the policies.
-pub struct Narrowed {
-    /// What the grant remembers, for refreshes.
-    pub request: Vec<String>,
-    /// What the token carries, in order.
-    pub claim: Vec<String>,
 }
 
 impl Request<'_> {
@@ -100,12 +96,18 @@ pub fn in_place_of_none(issuer: &Issuer, client: &Client) -> Vec<String> {
     })
 }
 
-/// Checks that the client may ask every one of these scopes.
-pub fn check_scopes(issuer: &Issuer, client: &Client, asked: &[String]) -> Result<(), Refusal> {
+/// The first scope that the client may not ask, with why.
+pub fn foreign_scope(
+    issuer: &Issuer,
+    client: &Client,
+    asked: &[String],
+) -> Option<(CheckRecord, Refusal)> {
     if client.literal {
-        return Ok(());
+        return None;
     }
+    let registered = || format!("one of: {}", client.scopes.join(" "));
     for scope in asked {
+        let one = |wanted: String| check("client.scope", false, scope.as_str(), wanted);
         if issuer.rules.strict()
             && let Some(fault) = scopes::fault(scope)
         {
@@ -113,22 +115,34 @@ pub fn check_scopes(issuer: &Issuer, client: &Client, asked: &[String]) -> Resul
                 .chars()
                 .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
                 .collect();
-            return Err(Refusal::bad(
-                "invalid_scope",
-                format!("Scope '{shown}' is not acceptable: {fault}"),
+            let text = format!("Scope '{shown}' is not acceptable: {fault}");
+            return Some((
+                one("a well-formed scope".into()),
+                Refusal::bad("invalid_scope", text),
             ));
         }
         match scopes::allowed(&client.matchers, scope) {
             Match::Yes => {}
             Match::No => {
                 let text = format!("Scope '{scope}' not allowed for client '{}'", client.id);
-                refused_scope(issuer, client, scope);
-                return Err(Refusal::bad("invalid_scope", text));
+                return Some((one(registered()), Refusal::bad("invalid_scope", text)));
             }
-            Match::Relative => return Err(relative(issuer)),
+            Match::Relative => return Some((one("no ..".into()), relative(issuer))),
         }
     }
-    Ok(())
+    None
+}
+
+/// The same as a check of a request, told to the journal.
+pub fn check_scopes(issuer: &Issuer, client: &Client, asked: &[String]) -> Result<(), Refusal> {
+    let Some((one, refusal)) = foreign_scope(issuer, client, asked) else {
+        return Ok(());
+    };
+    if refusal.error == "invalid_scope" {
+        let demand = format!("scope {} for client {}", one.saw, client.id);
+        issuer.judged(None, demand, false, vec![one], None);
+    }
+    Err(refusal)
 }
 
 /// `..` met a path matcher (Q-09).
@@ -153,168 +167,41 @@ pub fn java_null(issuer: &Issuer, text: &str) -> Refusal {
     }
 }
 
-fn refused_scope(issuer: &Issuer, client: &Client, scope: &str) {
-    let checks = vec![check(
-        "client.scope",
-        false,
-        scope,
-        format!("one of: {}", client.scopes.join(" ")),
-    )];
-    issuer.judged(
-        None,
-        format!("scope {scope} for client {}", client.id),
-        false,
-        checks,
-        None,
-    );
-}
-
-/// Applies the scope policies of a person to a first request.
-pub fn narrow(
+/// GRP-7: the first named group that the person is not in, which a strict issuer refuses and IAM leaves out.
+pub fn foreign_group(
     issuer: &Issuer,
-    client: &Client,
     user: &User,
-    asked: Vec<String>,
-) -> Result<Narrowed, Refusal> {
-    if client.literal {
-        return Ok(Narrowed {
-            request: asked.clone(),
-            claim: asked,
-        });
+    scopes: &[String],
+) -> Option<(CheckRecord, Refusal)> {
+    if !issuer.rules.strict() {
+        return None;
     }
-    if issuer.rules.then() {
-        let claim = without_reserved(issuer, filtered(issuer, client, user, &asked, false)?);
-        return Ok(Narrowed {
-            request: asked,
-            claim,
-        });
-    }
-    let request = without_reserved(issuer, first_filter(issuer, client, user, &asked)?);
-    let claim = last_filter(issuer, client, user, &request)?;
-    Ok(Narrowed { request, claim })
-}
-
-/// The policies as a request is taken in (not in IAM 1.7, which waits until the token is written).
-pub fn first_filter(
-    issuer: &Issuer,
-    client: &Client,
-    user: &User,
-    asked: &[String],
-) -> Result<Vec<String>, Refusal> {
-    if client.literal || issuer.rules.then() {
-        return Ok(asked.to_vec());
-    }
-    let kept = filtered(issuer, client, user, asked, true)?;
-    Ok(if issuer.has(Quirk::Q06) {
-        through_table(asked, &kept)
-    } else {
-        kept
-    })
-}
-
-/// The policies as a token is written.
-pub fn last_filter(
-    issuer: &Issuer,
-    client: &Client,
-    user: &User,
-    asked: &[String],
-) -> Result<Vec<String>, Refusal> {
-    if client.literal {
-        return Ok(asked.to_vec());
-    }
-    let kept = filtered(issuer, client, user, asked, !issuer.rules.then())?;
-    let kept = without_reserved(issuer, kept);
-    Ok(if issuer.has(Quirk::Q06) && !issuer.rules.then() {
-        through_table(asked, &kept)
-    } else {
-        kept
-    })
-}
-
-fn filtered(
-    issuer: &Issuer,
-    client: &Client,
-    user: &User,
-    asked: &[String],
-    keep_openid: bool,
-) -> Result<Vec<String>, Refusal> {
-    let admin_scopes = !issuer.rules.then();
-    let out = issuer
-        .scope_policies()
-        .filter(asked, &user.person(), keep_openid, admin_scopes)
-        .map_err(|stumble| stumbled(&stumble))?;
-    if !out.dropped.is_empty() {
-        tell_dropped(issuer, client, user, &out.dropped);
-    }
-    Ok(out.kept)
-}
-
-/// A scope that broke a policy, as a refusal.
-pub fn stumbled(stumble: &Stumble) -> Refusal {
-    Refusal::bad("invalid_scope", stumble.to_string())
-}
-
-fn tell_dropped(issuer: &Issuer, client: &Client, user: &User, dropped: &[Dropped]) {
-    let checks: Vec<CheckRecord> = dropped
+    let group = groups::select(scopes, &user.memberships)
+        .missing
+        .into_iter()
+        .next()?;
+    let member_of = user
+        .memberships
+        .all
         .iter()
-        .map(|d| check("scope.policy", false, d.scope.clone(), d.why.clone()))
-        .collect();
-    let list = dropped
-        .iter()
-        .map(|d| d.scope.as_str())
+        .map(|g| &**g)
         .collect::<Vec<_>>()
         .join(" ");
-    let demand = format!("scopes for {} through client {}", user.username, client.id);
-    issuer.judged(
-        None,
-        demand,
-        false,
-        checks,
-        Some(format!("dropped without an error: {list}")),
-    );
+    let refusal = Refusal::bad("access_denied", format!("Not a member of {group}"));
+    Some((
+        check("group", false, group, format!("one of: {member_of}")),
+        refusal,
+    ))
 }
 
-/// Scopes that no token carries.
-pub fn without_reserved(issuer: &Issuer, mut scopes: Vec<String>) -> Vec<String> {
-    let _ = issuer;
-    scopes.retain(|scope| !RESERVED.contains(&scope.as_str()));
-    scopes
-}
-
-/// GRP-7: a strict issuer refuses a named group that the person is not in; IAM leaves it out.
+/// The same as a check of a grant, told to the journal.
 pub fn check_groups(issuer: &Issuer, user: &User, scopes: &[String]) -> Result<(), Refusal> {
-    if !issuer.rules.strict() {
+    let Some((one, refusal)) = foreign_group(issuer, user, scopes) else {
         return Ok(());
-    }
-    match groups::select(scopes, &user.memberships).missing.first() {
-        None => Ok(()),
-        Some(group) => {
-            let wanted = user
-                .memberships
-                .all
-                .iter()
-                .map(|g| &**g)
-                .collect::<Vec<_>>()
-                .join(" ");
-            let checks = vec![check(
-                "group",
-                false,
-                group.clone(),
-                format!("one of: {wanted}"),
-            )];
-            issuer.judged(
-                None,
-                format!("group {group} for {}", user.username),
-                false,
-                checks,
-                None,
-            );
-            Err(Refusal::bad(
-                "access_denied",
-                format!("Not a member of {group}"),
-            ))
-        }
-    }
+    };
+    let demand = format!("group {} for {}", one.saw, user.username);
+    issuer.judged(None, demand, false, vec![one], None);
+    Err(refusal)
 }
 
 /// The person behind a grant, if still able to get tokens.

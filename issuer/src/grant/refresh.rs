@@ -113,7 +113,7 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         if client.literal {
             asked
         } else {
-            without_reserved(issuer, asked)
+            without_reserved(asked)
         }
     });
     let asked = match named.filter(|asked| !asked.is_empty()) {
@@ -156,7 +156,7 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
     }
     let claim = match &user {
         Some(user) => last_filter(issuer, client, user, &asked)?,
-        None => without_reserved(issuer, asked),
+        None => without_reserved(asked),
     };
     let busy = issuer.has(Quirk::Q20).then(|| issuer.tokens.begin(jti));
     if busy == Some(false) {
