@@ -474,7 +474,8 @@ fn demand(doing: Doing, path: &CleanPath, directory: bool) -> Result<Demand, Ref
     let parsed = RequestPath::parse(&format!("{}{slash}", path.href()))
         .map_err(|fault| Refusal::bad_request(Diagnosis::RequestPath, fault.to_string()))?;
     let action = match doing {
-        Doing::Read => StorageAction::Read,
+        // Whoever reads files reads their list; the profile leaves lists open (storage page §3.8).
+        Doing::Read | Doing::Page => StorageAction::Read,
         Doing::List => StorageAction::List,
         Doing::Stat | Doing::Propfind => StorageAction::Stat,
         Doing::PutNew => StorageAction::Create,

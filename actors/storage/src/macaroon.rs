@@ -50,7 +50,7 @@ impl Macaroon {
     pub(crate) fn allows(&self, doing: Doing, path: &str) -> bool {
         let needs: &[&str] = match doing {
             Doing::Read => &["DOWNLOAD"],
-            Doing::List => &["LIST"],
+            Doing::Page | Doing::List => &["LIST"],
             Doing::Stat | Doing::Propfind | Doing::Poll => {
                 &["READ_METADATA", "DOWNLOAD", "UPLOAD", "LIST", "MANAGE"]
             }
@@ -240,7 +240,7 @@ fn doing(activity: &str) -> Doing {
 pub(crate) fn demand(doing: Doing) -> &'static str {
     match doing {
         Doing::Read => "DOWNLOAD",
-        Doing::List => "LIST",
+        Doing::Page | Doing::List => "LIST",
         Doing::Stat | Doing::Propfind | Doing::Poll => "READ_METADATA",
         Doing::PutNew => "UPLOAD",
         Doing::PutOver => "UPLOAD and DELETE",

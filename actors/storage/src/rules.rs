@@ -61,6 +61,8 @@ pub(crate) fn rules(
         wanted.algorithms.clone()
     };
     rules.claims = habits.claims;
+    rules.literal_slash = habits.literal_slash;
+    rules.unknown_unread = habits.unknown_unread;
     rules.lenient = wanted.lenient.unwrap_or(habits.lenient);
     if let Understanding::Profile {
         stat_ancestors,

@@ -39,6 +39,10 @@ pub struct Rules {
     pub max_token_bytes: usize,
     /// Whether a bad storage item is dropped instead of making the token invalid (CAP-N).
     pub lenient: bool,
+    /// Whether `%2F` in a scope's path is a name's characters, which no request has, instead of a fault (CAP-N 3).
+    pub literal_slash: bool,
+    /// Whether a storage scope that the profile does not define may lack a path (CAP-18 before CAP-2).
+    pub unknown_unread: bool,
     /// Which privileges list a directory (CAP-15).
     pub listing: Vec<StoragePrivilege>,
     /// Whether `storage.stage` reads; `None`: what the edition says (CAP-12).
@@ -176,6 +180,8 @@ impl Rules {
             require_at_jwt: false,
             max_token_bytes: 8192,
             lenient: false,
+            literal_slash: false,
+            unknown_unread: false,
             listing: vec![StoragePrivilege::Read],
             stage_reads: None,
             stat_of_ancestors: false,

@@ -15,7 +15,7 @@ use crate::{
     Claims,
     claims::Instant,
     path::PathFault,
-    scope::ScopeFault,
+    scope::{ScopeFault, StoragePrivilege},
     version::{ProfileVersion, VersionFault},
 };
 
@@ -372,7 +372,7 @@ impl Court<'_> {
             Err(ScopeError::Fault(fault)) => {
                 Refusal::invalid_token(Diagnosis::MalformedClaim, fault.to_string())
             }
-            Ok(scopes) => match scopes.faults.first() {
+            Ok(scopes) => match scopes.faults.iter().find(|fault| self.counts(fault)) {
                 None => {
                     self.held(NAME, "well formed", "well formed");
                     return;
@@ -391,6 +391,17 @@ impl Court<'_> {
             },
         };
         self.failed(NAME, refusal.description.clone(), "well formed", refusal);
+    }
+
+    /// Whether a fault of a scope is one here.
+    fn counts(&self, fault: &ScopeFault) -> bool {
+        let (ScopeFault::NoPath(item) | ScopeFault::Path(item, _)) = fault else {
+            return true;
+        };
+        let name = item.split(':').next().unwrap_or_default();
+        let literal = matches!(fault, ScopeFault::Path(_, PathFault::EncodedSlash));
+        let unknown = StoragePrivilege::named(name).is_none();
+        !(literal && self.rules.literal_slash || unknown && self.rules.unknown_unread)
     }
 
     fn groups_well_formed(&mut self, known: &Known) {

@@ -145,6 +145,8 @@ pub(super) const STRICT: Dialect = Dialect {
         key_retry: 60,
         algorithms: &Algorithm::PROFILE,
         late: false,
+        literal_slash: false,
+        unknown_unread: false,
         ..tokens::USUAL
     },
     scopes: Understanding::Profile {

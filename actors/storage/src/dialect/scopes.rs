@@ -49,7 +49,9 @@ impl Verb {
 pub enum Doing {
     /// GET of a file, the reading side of a copy.
     Read,
-    /// GET of a collection, PROPFIND of depth 1.
+    /// GET of a collection.
+    Page,
+    /// PROPFIND of depth 1, COPY of a collection.
     List,
     /// HEAD.
     Stat,
@@ -183,7 +185,7 @@ const MODIFY: AnyOf = &[&[Verb::Modify]];
 pub fn demands(rules: &ScopeRules, doing: Doing) -> Demand {
     let (any, ancestors) = match doing {
         Doing::Read => (rules.read, false),
-        Doing::List => (rules.list, false),
+        Doing::Page | Doing::List => (rules.list, false),
         Doing::Stat => (rules.stat, rules.stat_ancestors),
         Doing::Propfind => (rules.propfind, rules.stat_ancestors),
         Doing::PutNew => (rules.create, false),

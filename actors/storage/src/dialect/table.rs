@@ -28,7 +28,7 @@ fn decided(name: DialectName, fields: &[&str]) -> u16 {
     let methods = &dialect.methods;
     let (doing, success) = match fields[1] {
         "GET" => (Doing::Read, 200),
-        "GETDIR" => (Doing::List, if methods.slash_redirects { 302 } else { 200 }),
+        "GETDIR" => (Doing::Page, if methods.slash_redirects { 302 } else { 200 }),
         "HEAD" => (Doing::Stat, 200),
         "PROPFIND" => (Doing::Propfind, 207),
         "PUTNEW" => (Doing::PutNew, methods.put_new),

@@ -38,6 +38,10 @@ pub struct Tokens {
     pub any_lifetime: bool,
     /// A bad storage scope is dropped and the token stays good (CAP-N).
     pub lenient: bool,
+    /// `%2F` in a scope's path is literal (storage page §3.8); else the token is refused (CAP-N).
+    pub literal_slash: bool,
+    /// `storage.` scopes that the profile does not define are not read; else they need a path too (CAP-2).
+    pub unknown_unread: bool,
     /// An answer to a token in the URL is `Cache-Control: private` (RFC 6750 §2.3).
     pub private: bool,
 }
@@ -104,5 +108,7 @@ pub(super) const USUAL: Tokens = Tokens {
     late: true,
     any_lifetime: false,
     lenient: false,
+    literal_slash: true,
+    unknown_unread: true,
     private: true,
 };

@@ -23,7 +23,7 @@ pub(crate) async fn answer(call: Call) -> Answer {
     let looking = element.door.peek_directory(&call.path);
     let doing = match (head, looking) {
         (true, _) => Doing::Stat,
-        (false, true) => Doing::List,
+        (false, true) => Doing::Page,
         (false, false) => Doing::Read,
     };
     let pass = match element.door.admit(&call, doing).await {
