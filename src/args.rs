@@ -163,6 +163,10 @@ pub(crate) struct ServeOptions {
     /// Change a value of the topology; may be given several times.
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Open each issuer's admin listener too, on loopback, guarded by a secret that goes to DIR/admin.json:
+    /// `carnet token why --dir`, people, clients, policies, keys, the clock.
+    #[arg(long, requires = "dir")]
+    pub(crate) admin: bool,
     /// Keep no journal at all: for load.
     #[arg(long)]
     pub(crate) no_journal: bool,
@@ -189,8 +193,23 @@ pub(crate) enum TokenCommand {
         carnet token verify --jwks keys.json --issuer https://iam.example/ --audience https://se1.example \\\n      \
         --demand storage.read:/example/file < token.txt")]
     Verify(VerifyOptions),
-    /// Say why a demand would be granted or refused, without keys: the signature is not looked at.
-    Why(VerifyOptions),
+    /// Say why: of a token, why a demand would be granted or refused; of a request to a served issuer, why it would be
+    /// refused or narrowed.
+    ///
+    /// With a token: every check of a storage element or service, without keys, so the signature is not looked at.
+    ///
+    /// With --dir: every check of the issuer in its order (client, scopes, grant, person, exchange policies with their
+    /// ranks, scope policies), what would be dropped without an error, and the smallest change that would help. Nothing is
+    /// issued. The issuer must be served with --admin.
+    ///
+    /// Exit codes: 0 granted as asked; 1 refused, or something was dropped; 2 the input was wrong.
+    #[command(after_help = "Examples:\n  \
+        carnet token why --audience https://se1.example --demand storage.read:/data/file < token\n  \
+        carnet token why --dir ./lab --client trainee --scope storage.read:/\n  \
+        carnet token why --dir ./lab --client trainee --user bob --scope openid --scope wlcg.groups:/wlcg/test\n  \
+        carnet token why --dir ./lab --client fts --subject-client rucio --scope storage.read:/ --scope offline_access\n  \
+        carnet token why --dir ./lab --client fts --subject-client trainee --user alice --scope compute.read")]
+    Why(WhyOptions),
     /// A token from a served issuer, on stdout and nothing else.
     #[command(after_help = "Example:\n  \
         carnet token get --dir ./lab --client trainee --scope storage.read:/ --audience https://localhost:9446")]
@@ -247,6 +266,62 @@ pub(crate) struct VerifyOptions {
     /// The instant of judgement, Unix seconds; without it, now.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) at: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyOptions {
+    /// The token; without it, standard input.
+    #[arg(conflicts_with = "dir")]
+    pub(crate) token: Option<String>,
+    /// The issuer trusted, without it the token's own; with --dir, the issuer's name, without it the first.
+    #[arg(long)]
+    pub(crate) issuer: Option<String>,
+    /// An audience the judge answers to, or one that is asked for; may be given several times.
+    #[arg(long)]
+    pub(crate) audience: Vec<String>,
+    /// What is asked for with the token: `storage.read:/example/file`, `fts:submit-transfer` …
+    #[arg(long, required_unless_present = "dir", conflicts_with = "dir")]
+    pub(crate) demand: Option<String>,
+    /// The instant of judgement, Unix seconds; without it, now.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "dir")]
+    pub(crate) at: Option<i64>,
+    /// The folder that `carnet serve --dir --admin` wrote: explain a request to its issuer.
+    #[arg(long, requires = "client")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The client that would ask: a name of clients.json, or a client id.
+    #[arg(long, requires = "dir")]
+    pub(crate) client: Option<String>,
+    /// The person behind the request.
+    #[arg(long, requires = "dir")]
+    pub(crate) user: Option<String>,
+    /// Token exchange: the client whose token would be exchanged.
+    #[arg(long, value_name = "CLIENT", requires = "dir")]
+    pub(crate) subject_client: Option<String>,
+    /// The grant: client_credentials, password, authorization_code, device_code, token-exchange; without it, what the
+    /// rest suggests.
+    #[arg(long, requires = "dir")]
+    pub(crate) grant: Option<String>,
+    /// An item of the scope; may be given several times.
+    #[arg(long, requires = "dir")]
+    pub(crate) scope: Vec<String>,
+    /// A resource (RFC 8707); may be given several times.
+    #[arg(long, requires = "dir")]
+    pub(crate) resource: Vec<String>,
+}
+
+impl WhyOptions {
+    /// The options of a judgement of a token.
+    pub(crate) fn judging(self) -> anyhow::Result<VerifyOptions> {
+        let demand = self.demand;
+        Ok(VerifyOptions {
+            token: self.token,
+            jwks: None,
+            issuer: self.issuer,
+            audience: self.audience,
+            demand: demand.ok_or_else(|| anyhow::anyhow!("--demand is needed"))?,
+            at: self.at,
+        })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -57,7 +57,7 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
         Some(directory) => directory.authority()?,
         None => Authority::new(&directory::fresh_id())?,
     };
-    let lab = Lab::of(&mut scenario);
+    let lab = Lab::of(&mut scenario, options.admin);
     let journal_options = JournalOptions {
         keep: if options.no_journal { 0 } else { KEEP },
         reveal: options.reveal_tokens,
@@ -142,6 +142,7 @@ fn announce(running: &Running, lab: &Lab, directory: Option<&Directory>) -> anyh
         directory.write_endpoints(&places)?;
         directory.write_clients(&lab.clients)?;
         directory.write_users(&lab.users)?;
+        directory.write_admins(&places, &lab.admins)?;
         directory.write_environment(&places)?;
         if let (Some(login), Some(rucio)) = (
             &lab.rucio,

@@ -1,8 +1,10 @@
 //! `carnet token`: look at, make, judge and explain tokens offline; get one from a served issuer.
 
+mod explain;
 mod get;
 mod judge;
 mod mint;
+mod served;
 mod show;
 
 use std::io::Read as _;
@@ -21,7 +23,8 @@ pub(crate) fn token(command: TokenCommand) -> anyhow::Result<Outcome> {
         TokenCommand::Show { token } => show::show(&given(token)?),
         TokenCommand::Mint(options) => mint::mint(&options),
         TokenCommand::Verify(options) => judge::verify(&options),
-        TokenCommand::Why(options) => judge::why(&options),
+        TokenCommand::Why(options) if options.dir.is_some() => explain::explain(&options),
+        TokenCommand::Why(options) => judge::why(&options.judging()?),
         TokenCommand::Get(options) => get::get(&options),
     }
 }

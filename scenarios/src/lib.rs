@@ -13,6 +13,8 @@ mod words;
 
 pub use expectations::{Unseen, check as check_expectations, pattern_in_words};
 pub use loader::{Changes, LoadError, Location, Scenario, Told, load, load_text, schema};
-pub use player::{Member, OnJournal, PlayError, PlayOptions, Played, Running, bring_up, play};
+pub use player::{
+    Member, OnJournal, PlayError, PlayOptions, Played, Running, admin_name, bring_up, play,
+};
 pub use problem::{Problem, Problems, Severity};
 pub use source::{Place, Sources};

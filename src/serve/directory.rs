@@ -6,6 +6,7 @@
 //! | `endpoints.json` | `{"iam": {"kind": "issuer", "url": "https://localhost:9443"}, …}` |
 //! | `clients.json` | `{"trainee": {"client_id": …, "client_secret": …}, …}`, mode 0600 |
 //! | `users.json` | `{"alice": {"password": …}, …}`, mode 0600 |
+//! | `admin.json` | `{"iam": {"url": …, "secret": …}}`: the issuers' admin listeners, mode 0600; only with `--admin` |
 //! | `ca.pem`, `certificates/` | the certificate authority, and under its OpenSSL hash |
 //! | `env.sh` | exports for clients: `. DIR/env.sh` |
 //! | `rucio.cfg` | for the Rucio client, mode 0600 |
@@ -132,6 +133,28 @@ impl Directory {
             .map(|user| (user.username.clone(), json!({"password": user.password})))
             .collect();
         self.write_json("users.json", &Value::Object(all), 0o600)
+    }
+
+    /// The issuers' admin listeners; without any, there is no such file.
+    pub(crate) fn write_admins(
+        &self,
+        places: &[Place],
+        admins: &[(String, String)],
+    ) -> anyhow::Result<()> {
+        let entry = |(issuer, secret): &(String, String)| {
+            let name = carnet_scenarios::admin_name(issuer);
+            let place = places.iter().find(|place| place.name == name)?;
+            Some((
+                issuer.clone(),
+                json!({"url": place.base_url(), "secret": secret}),
+            ))
+        };
+        let all: Map<_, _> = admins.iter().filter_map(entry).collect();
+        if all.is_empty() {
+            let _nothing_to_remove = fs::remove_file(self.file("admin.json"));
+            return Ok(());
+        }
+        self.write_json("admin.json", &Value::Object(all), 0o600)
     }
 
     pub(crate) fn write_environment(&self, places: &[Place]) -> anyhow::Result<()> {

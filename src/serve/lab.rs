@@ -12,15 +12,19 @@ pub(crate) struct Lab {
     pub(crate) clients: Vec<ClientSecret>,
     pub(crate) users: Vec<UserSecret>,
     pub(crate) rucio: Option<RucioLogin>,
+    /// Issuers with an admin listener: the issuer's name and the listener's secret.
+    pub(crate) admins: Vec<(String, String)>,
 }
 
 impl Lab {
-    /// Reads a topology; a confidential client without a secret is given one.
-    pub(crate) fn of(scenario: &mut Scenario) -> Self {
+    /// Reads a topology; a confidential client without a secret is given one, and so is an issuer's admin listener when
+    /// one is wanted.
+    pub(crate) fn of(scenario: &mut Scenario, admin: bool) -> Self {
         let mut lab = Self {
             clients: Vec::new(),
             users: Vec::new(),
             rucio: None,
+            admins: Vec::new(),
         };
         let mut names = Vec::new();
         for (name, placed) in &scenario.actors {
@@ -48,19 +52,23 @@ impl Lab {
                 _ => {}
             }
         }
-        for placed in scenario.actors.values_mut() {
+        for (name, placed) in &mut scenario.actors {
             let ActorSpec::Issuer(issuer) = &mut placed.spec else {
                 continue;
             };
+            if admin && issuer.admin_secret.is_none() {
+                issuer.admin_secret = Some(secret());
+            }
+            let guarded = issuer.admin_secret.clone();
+            lab.admins
+                .extend(guarded.map(|secret| (name.clone(), secret)));
             for client in &mut issuer.clients {
                 let confidential = !matches!(
                     client.token_endpoint_auth_method,
                     AuthMethod::None | AuthMethod::PrivateKeyJwt
                 );
                 if confidential && client.client_secret.is_none() {
-                    client.client_secret = Some(
-                        Alphanumeric.sample_string(&mut carnet_stage::Chance::unpredictable(), 40),
-                    );
+                    client.client_secret = Some(secret());
                 }
                 let actor = names
                     .iter()
@@ -79,4 +87,9 @@ impl Lab {
         }
         lab
     }
+}
+
+/// A secret that nobody guesses.
+fn secret() -> String {
+    Alphanumeric.sample_string(&mut carnet_stage::Chance::unpredictable(), 40)
 }

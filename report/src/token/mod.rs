@@ -202,38 +202,89 @@ fn findings(sheet: &mut Sheet, lints: &[Lint]) {
     }
 }
 
+/// One check of a judgement.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Which check.
+    pub name: String,
+    /// Whether it held.
+    pub ok: bool,
+    /// What it saw.
+    pub saw: String,
+    /// What it wanted.
+    pub wanted: String,
+}
+
+/// A judgement of whatever was asked, as it is told.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The outcome.
+    pub granted: bool,
+    /// What was asked for.
+    pub demand: String,
+    /// Every check.
+    pub checks: Vec<Line>,
+    /// The answer of a refusal: status, code, text.
+    pub answer: Option<String>,
+    /// The likely slip, or what would help.
+    pub hint: Option<String>,
+}
+
 /// A verdict on its own, as `carnet token verify` and `why` tell it: every check, the answer, the hint.
 pub fn verdict(verdict: &Verdict, options: &Options) -> String {
+    let line = |check: &carnet_profile::judge::Check| Line {
+        name: check.name.to_string(),
+        ok: check.ok,
+        saw: check.saw.to_string(),
+        wanted: check.wanted.to_string(),
+    };
+    let refusal = verdict.refusal.as_ref();
+    let mut text = judgement(
+        &Judgement {
+            granted: verdict.granted,
+            demand: verdict.demand.to_string(),
+            checks: verdict.checks.iter().map(line).collect(),
+            answer: refusal.map(|refusal| {
+                let code = refusal
+                    .error
+                    .map(|error| format!(" {}", ErrorCode::as_str(error)));
+                let code = code.unwrap_or_default();
+                format!("{}{code}: {}", refusal.status, refusal.description)
+            }),
+            hint: refusal.and_then(|refusal| refusal.hint.as_ref().map(ToString::to_string)),
+        },
+        options,
+    );
+    let mut sheet = Sheet::new(options.palette, options.width, false);
+    for note in &verdict.notes {
+        let note = sheet.safe(&note.text);
+        sheet.line(format_args!("note: {note}"));
+    }
+    text.push_str(&sheet.out);
+    text
+}
+
+/// Any judgement, told the same way.
+pub fn judgement(judgement: &Judgement, options: &Options) -> String {
     let mut sheet = Sheet::new(options.palette, options.width, false);
     let palette = sheet.palette();
-    let word = if verdict.granted {
+    let word = if judgement.granted {
         sheet.paint(palette.good, "granted")
     } else {
         sheet.paint(palette.bad, "REFUSED")
     };
-    let demand = sheet.safe(&verdict.demand);
+    let demand = sheet.safe(&judgement.demand);
     sheet.line(format_args!("{word}: {demand}"));
-    for check in &verdict.checks {
+    for check in &judgement.checks {
         narration::check(&mut sheet, &check.name, check.ok, &check.saw, &check.wanted);
     }
-    if let Some(refusal) = &verdict.refusal {
-        let code = refusal
-            .error
-            .map(|error| format!(" {}", ErrorCode::as_str(error)))
-            .unwrap_or_default();
-        let says = sheet.safe(&format!(
-            "{}{code}: {}",
-            refusal.status, refusal.description
-        ));
+    if let Some(answer) = &judgement.answer {
+        let says = sheet.safe(answer);
         sheet.line(format_args!("answer: {says}"));
-        if let Some(hint) = &refusal.hint {
-            let hint = sheet.paint(palette.warn, hint);
-            sheet.line(format_args!("hint: {hint}"));
-        }
     }
-    for note in &verdict.notes {
-        let note = sheet.safe(&note.text);
-        sheet.line(format_args!("note: {note}"));
+    if let Some(hint) = &judgement.hint {
+        let hint = sheet.paint(palette.warn, hint);
+        sheet.line(format_args!("hint: {hint}"));
     }
     sheet.out
 }

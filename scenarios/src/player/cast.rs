@@ -192,7 +192,7 @@ pub(super) async fn bring_up_with(
     })
 }
 
-/// Opens the administrator's own listener of an issuer that has one: beside it, under `admin.HOST`; when the actors have
+/// Opens the administrator's own listener of an issuer that has one: on loopback, beside it, under `admin.HOST`; when the actors have
 /// real addresses, on a port after theirs.
 async fn open_admin(
     stage: &Stage,
@@ -220,14 +220,15 @@ async fn open_admin(
     let port = last
         .and_then(|port| port.checked_add(1 + u16::try_from(position).unwrap_or(0)))
         .unwrap_or(0);
-    let addr = SocketAddr::new(place.addr.ip(), if served { port } else { 0 });
+    // On loopback, wherever the issuer itself listens.
+    let addr = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if served { port } else { 0 });
     let place = stage.bind(&name, "admin", &host, addr, !served).await?;
     stage.open(&place, router)?;
     Ok(())
 }
 
 /// Name of the administrator's listener of an issuer.
-pub(super) fn admin_name(issuer: &str) -> String {
+pub fn admin_name(issuer: &str) -> String {
     format!("{issuer}-admin")
 }
 

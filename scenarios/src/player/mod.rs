@@ -19,7 +19,7 @@ use carnet_stage::{Clock, Event, Expectation, Journal, JournalOptions, Note, Rec
 use crate::expectations::{self, Unseen};
 use crate::loader::Scenario;
 
-pub use cast::{Member, Running, bring_up};
+pub use cast::{Member, Running, admin_name, bring_up};
 
 /// What is done with a journal before anything happens: sinks are added to it.
 pub type OnJournal = Box<dyn FnOnce(&Journal) + Send>;
