@@ -47,6 +47,9 @@ pub struct Config {
     pub recursive_delete: bool,
     /// PUT and COPY make missing collections; the dialect decides when not given.
     pub make_parents: Option<bool>,
+    /// GET, and PUT that waits for a 100, are sent on to this very server with a ticket in the URL, as by a door
+    /// before its pools; the dialect decides when not given (dCache's does).
+    pub redirects: Option<bool>,
     /// Third-party copies.
     pub copies: Copies,
     /// The tape interface.

@@ -11,11 +11,19 @@ use crate::authorise::{Door, Pass};
 use crate::backend::StoreError;
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::macaroon::Macaroons;
+use crate::macaroon::{Macaroon, Macaroons};
+use crate::methods::Call;
 use crate::namespace::TreeError;
 use crate::path::CleanPath;
 use crate::tape::TapeSystem;
 use crate::tpc::Copier;
+
+/// How long a ticket is good, in seconds.
+const TICKET_SECONDS: i64 = 60;
+
+/// What dCache says when a quota is used up (storage page §1.1).
+const QUOTA: &str =
+    "<?xml version=\"1.0\">\n<error xmlns=\"DAV:\">\n<quota-not-exceeded/>\n</error>\n";
 
 /// One storage element.
 pub(crate) struct Element {
@@ -33,6 +41,8 @@ pub(crate) struct Element {
     pub(crate) tape: Option<TapeSystem>,
     /// Tokens of its own, when it gives them out.
     pub(crate) macaroons: Option<Arc<Macaroons>>,
+    /// The same, with which GET and PUT are sent on.
+    tickets: Option<Arc<Macaroons>>,
     area: Arc<Area>,
 }
 
@@ -43,8 +53,12 @@ impl Element {
         let area =
             Area::new(&config, actor.seed(), actor.clock().millis()).map_err(StartError::new)?;
         let area = Arc::new(area);
-        let macaroons = config.macaroons.then(|| Arc::new(Macaroons::new(&actor)));
-        let door = Door::new(&actor, &config, dialect, area.clone(), macaroons.clone())?;
+        let seals = Arc::new(Macaroons::new(&actor));
+        let macaroons = config.macaroons.then(|| seals.clone());
+        let redirects = config.redirects.unwrap_or(dialect.methods.redirects);
+        let tickets = redirects.then_some(seals);
+        let known = macaroons.clone().or_else(|| tickets.clone());
+        let door = Door::new(&actor, &config, dialect, area.clone(), known)?;
         let copier = Copier::new(&config, dialect);
         let tape = config
             .tape
@@ -58,6 +72,7 @@ impl Element {
             copier,
             tape,
             macaroons,
+            tickets,
             area,
         })
     }
@@ -107,9 +122,42 @@ impl Element {
             .state("storage.file", path.as_str(), from, to, why);
     }
 
+    /// Where a GET or PUT is sent on to, unless it has been: here again, with a ticket for this file in the URL in
+    /// place of the client's token (storage page §2.9).
+    pub(crate) fn sent_on(&self, call: &Call, pass: &Pass) -> Option<String> {
+        const MARK: &str = "dcache-http-uuid=";
+        let tickets = self.tickets.as_ref()?;
+        let query = call.parts.uri.query().unwrap_or_default();
+        if query.split('&').any(|pair| pair.starts_with(MARK)) {
+            return None;
+        }
+        let activities = match call.parts.method.as_str() {
+            "PUT" if self.door.peek(&call.path) => &["UPLOAD", "DELETE"][..],
+            "PUT" => &["UPLOAD"][..],
+            _ => &["DOWNLOAD"][..],
+        };
+        let id = self.actor.uuid().to_string();
+        let ticket = tickets.seal(&Macaroon {
+            path: call.path.as_str().to_owned(),
+            activities: activities
+                .iter()
+                .map(|&activity| activity.to_owned())
+                .collect(),
+            until: self.actor.clock().seconds() + TICKET_SECONDS,
+            id: id.clone(),
+            subject: pass.subject().to_owned(),
+        });
+        let (base, path) = (self.actor.base_url(), call.path.href());
+        Some(format!("{base}{path}?{MARK}{id}&authz={ticket}"))
+    }
+
     /// The answer to an error of the area.
     pub(crate) fn trouble(&self, error: &AreaError) -> Answer {
-        answer::text(self.trouble_status(error), &error.to_string())
+        let status = self.trouble_status(error);
+        if status == 507 && self.dialect.methods.quota_xml {
+            return answer::typed(507, "application/xml", QUOTA);
+        }
+        answer::text(status, &error.to_string())
     }
 
     /// Its status.

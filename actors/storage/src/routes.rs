@@ -119,6 +119,7 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         "PROPPATCH" => proppatch::answer(call, body).await, // RFC 4918 §9.2
         "COPY" => tpc::answer(call).await,         // storage page §2
         "POST" => macaroon::answer(call, body).await, // storage page §3.7
+        "LOCK" if methods.lock == 200 => answer::typed(200, "application/xml", NO_LOCK),
         "LOCK" | "UNLOCK" => answer::text(
             call.unscoped()
                 .map_or(methods.lock, |unscoped| unscoped.lock),
@@ -128,6 +129,10 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         _ => answer::text(methods.unknown, "no such method here"),
     }
 }
+
+/// A lock that locks nothing (storage page §1.1).
+const NO_LOCK: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+                       <D:prop xmlns:D=\"DAV:\"><D:lockdiscovery/></D:prop>\n";
 
 fn closing(mut answer: Answer) -> Answer {
     let close = HeaderValue::from_static("close");

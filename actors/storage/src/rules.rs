@@ -16,7 +16,9 @@ pub(crate) fn places(config: &Config, dialect: &Dialect) -> Places {
         .unwrap_or(habits.access_token_parameter);
     Places {
         query,
-        authz: wanted.authz_parameter.unwrap_or(habits.authz_parameter),
+        // Tickets come in the URL.
+        authz: wanted.authz_parameter.unwrap_or(habits.authz_parameter)
+            || config.redirects.unwrap_or(dialect.methods.redirects),
         body: false,
         // A longer token is allowed to come, too.
         max_header_bytes: habits.max_field.max(max_bytes(config, dialect) + 16),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Challenge, Dialect, DialectName, Malformed, MarkerStyle, Matching, Methods, Prehead, Refusals,
-    ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
+    ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
 };
 
 const ALL: &[&[Verb]] = &[
@@ -34,9 +34,11 @@ pub(super) const DIALECT: Dialect = Dialect {
         list: &[&[Verb::Read], &[Verb::Modify], &[Verb::Stage]],
         stat: ALL,
         stat_ancestors: true,
+        list_ancestors: true,
+        manages_parents: true,
         propfind: ALL,
         create: CREATE,
-        make_ancestors: true,
+        make_ancestors: false,
         replace: &[&[Verb::Modify]],
         delete: &[&[Verb::Modify]],
         move_from: CREATE,
@@ -52,7 +54,11 @@ pub(super) const DIALECT: Dialect = Dialect {
         put_range: Some(501),
         put_needs_length: false,
         copy_local: false,
-        slash_redirects: true,
+        slashes: Slashes::Added,
+        redirects: true,
+        redirect_get: 302,
+        quota_xml: true,
+        lock: 200,
         content_type: None,
         ..default::METHODS
     },
@@ -65,6 +71,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         verify_push: VerifyPush::HeadAndDelete,
         require_checksum: true,
         overwrite_false: 500,
+        no_parent: 400,
+        mkpath: false,
         user_agent: "dCache/10.2",
         ..default::TPC
     },

@@ -7,7 +7,8 @@ use carnet_profile::jose::Algorithm;
 
 use super::{
     Challenge, Dialect, DialectName, Infinity, MarkerStyle, Methods, OddOverwrite, OnDisconnect,
-    Partial, Policies, Prehead, Refusals, Repeats, Tokens, Tpc, Understanding, VerifyPush, tokens,
+    Partial, Policies, Prehead, Refusals, Repeats, Slashes, Tokens, Tpc, Understanding, VerifyPush,
+    tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -84,7 +85,17 @@ pub(super) const METHODS: Methods = Methods {
     file_with_slash: None,
     get_unmet: 412,
     etag: true,
-    slash_redirects: false,
+    slashes: Slashes::Kept,
+    redirects: false,
+    redirect_get: 307,
+    redirect_put: 307,
+    directory_length: 0,
+    last_modified: true,
+    accept_ranges: true,
+    suffix_ranges: true,
+    quota_xml: false,
+    dav: &["1"],
+    ms_author_via: true,
     smile: "",
     proppatch: None,
     lock: 501,

@@ -150,6 +150,17 @@ pub struct Unscoped {
     pub lock: u16,
 }
 
+/// What GET makes of a final slash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slashes {
+    /// Nothing.
+    Kept,
+    /// It is sent to the form without.
+    Dropped,
+    /// A collection without one is sent to the form with it.
+    Added,
+}
+
 /// What an `Overwrite` means that is neither T nor F.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddOverwrite {
@@ -290,8 +301,29 @@ pub struct Methods {
     pub get_unmet: u16,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
-    /// GET with a final slash: 302 to the form without.
-    pub slash_redirects: bool,
+    /// What GET makes of a final slash.
+    pub slashes: Slashes,
+    /// GET of a file, and PUT that waits for a 100, are sent on with a ticket in the URL, where the scenario does not
+    /// say (storage page §2.9).
+    pub redirects: bool,
+    /// The status with which GET is sent on.
+    pub redirect_get: u16,
+    /// The status with which PUT is sent on.
+    pub redirect_put: u16,
+    /// `Content-Length` of HEAD of a collection.
+    pub directory_length: u64,
+    /// `Last-Modified` on GET and HEAD.
+    pub last_modified: bool,
+    /// `Accept-Ranges` on GET and HEAD.
+    pub accept_ranges: bool,
+    /// `Range: bytes=-5` is understood; else it is ignored.
+    pub suffix_ranges: bool,
+    /// A 507 says so in XML (RFC 4331 §6).
+    pub quota_xml: bool,
+    /// The `DAV` fields of OPTIONS.
+    pub dav: &'static [&'static str],
+    /// `MS-Author-Via` on OPTIONS.
+    pub ms_author_via: bool,
     /// Text of a success without content.
     pub smile: &'static str,
     /// PROPPATCH, or none when properties are kept.

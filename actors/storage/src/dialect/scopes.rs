@@ -124,6 +124,10 @@ pub struct ScopeRules {
     pub stat: AnyOf,
     /// HEAD and PROPFIND 0 of an ancestor of a scope's path.
     pub stat_ancestors: bool,
+    /// A list of an ancestor of a scope's path.
+    pub list_ancestors: bool,
+    /// MKCOL and MOVE are judged at the collection that holds the name, as a change of that one.
+    pub manages_parents: bool,
     /// PROPFIND 0.
     pub propfind: AnyOf,
     /// PUT new, MKCOL.
@@ -185,7 +189,7 @@ const MODIFY: AnyOf = &[&[Verb::Modify]];
 pub fn demands(rules: &ScopeRules, doing: Doing) -> Demand {
     let (any, ancestors) = match doing {
         Doing::Read => (rules.read, false),
-        Doing::Page | Doing::List => (rules.list, false),
+        Doing::Page | Doing::List => (rules.list, rules.list_ancestors),
         Doing::Stat => (rules.stat, rules.stat_ancestors),
         Doing::Propfind => (rules.propfind, rules.stat_ancestors),
         Doing::PutNew => (rules.create, false),
@@ -210,7 +214,25 @@ pub fn decide(
     path: &str,
     directory: bool,
 ) -> Result<bool, ScopeFault> {
+    use Doing::{MakeCollection, MoveFrom, MoveFromOver, MoveOver, MoveTo};
     let grants = grants(rules, scopes)?;
+    let managing = matches!(
+        doing,
+        MakeCollection | MoveFrom | MoveFromOver | MoveTo | MoveOver
+    );
+    if rules.manages_parents && managing {
+        let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+        let parent = if parent.is_empty() { "/" } else { parent };
+        let may = |path, any: AnyOf, directory| {
+            let held = |verb: &Verb| {
+                let mut own = grants.iter().filter(|grant| grant.verb == *verb);
+                own.any(|grant| grant.covers(rules, path, directory))
+            };
+            any.iter().any(|group| group.iter().all(held))
+        };
+        let replaces = doing == MoveOver && !may(path, rules.delete, directory);
+        return Ok(may(parent, rules.create, true) && !replaces);
+    }
     let demand = demands(rules, doing);
     let held = |verb: Verb| {
         grants.iter().any(|grant| {

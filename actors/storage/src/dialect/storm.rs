@@ -8,8 +8,8 @@ use carnet_profile::version::ProfileVersion;
 
 use super::{
     AreaRoot, Challenge, Dialect, DialectName, Infinity, Malformed, MarkerStyle, Matching, Methods,
-    OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ScopeRules, Tokens,
-    Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default, tokens,
+    OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ScopeRules, Slashes,
+    Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -59,6 +59,8 @@ pub(super) const DIALECT: Dialect = Dialect {
             &[Verb::Modify],
         ],
         stat_ancestors: false,
+        list_ancestors: false,
+        manages_parents: false,
         propfind: READ,
         create: CREATE,
         make_ancestors: true,
@@ -114,7 +116,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         content_type: None,
         get_unmet: 403,
         etag: false,
-        slash_redirects: true,
+        slashes: Slashes::Dropped,
         proppatch: Some(500),
         lock: 500,
         unscoped: Some(Unscoped {

@@ -1,6 +1,6 @@
 //! Every recorded decision of a running server, asked of the pure rules (storage page §3.8).
 
-use super::{DialectName, Doing, Understanding, decide};
+use super::{DialectName, Doing, Slashes, Understanding, decide};
 use crate::path::CleanPath;
 
 const XROOTD: &str = include_str!("../../tests/decisions/xrootd.tsv");
@@ -28,7 +28,14 @@ fn decided(name: DialectName, fields: &[&str]) -> u16 {
     let methods = &dialect.methods;
     let (doing, success) = match fields[1] {
         "GET" => (Doing::Read, 200),
-        "GETDIR" => (Doing::Page, if methods.slash_redirects { 302 } else { 200 }),
+        "GETDIR" => (
+            Doing::Page,
+            if methods.slashes == Slashes::Dropped {
+                302
+            } else {
+                200
+            },
+        ),
         "HEAD" => (Doing::Stat, 200),
         "PROPFIND" => (Doing::Propfind, 207),
         "PUTNEW" => (Doing::PutNew, methods.put_new),

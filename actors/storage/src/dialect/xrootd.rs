@@ -57,6 +57,10 @@ const METHODS: Methods = Methods {
     max_head: 16 * 1024,
     post: 501,
     content_type: None,
+    directory_length: 4096,
+    last_modified: false,
+    dav: &["1", "<http://apache.org/dav/propset/fs/1>"],
+    ms_author_via: false,
     smile: ":-)",
     proppatch: Some(501),
     ..default::METHODS
@@ -102,6 +106,8 @@ pub(super) const V5_5: Dialect = Dialect {
         list: READ,
         stat: READ,
         stat_ancestors: false,
+        list_ancestors: false,
+        manages_parents: false,
         propfind: READ,
         create: CREATE,
         make_ancestors: false,
@@ -121,6 +127,8 @@ pub(super) const V5_5: Dialect = Dialect {
         mkcol_existing: 201,
         delete_nonempty: 500,
         etag: false,
+        accept_ranges: false,
+        suffix_ranges: false,
         ..METHODS
     },
     tpc: Tpc {
@@ -149,6 +157,8 @@ pub(super) const V6: Dialect = Dialect {
         list: READ,
         stat: ANY,
         stat_ancestors: true,
+        list_ancestors: false,
+        manages_parents: false,
         propfind: ANY,
         create: CREATE,
         make_ancestors: true,

@@ -11,7 +11,7 @@ use super::{Call, conditions};
 use crate::answer::{self, Answer, http_date, set};
 use crate::area::Area;
 use crate::checksum::{Algorithm, wanted, wanted_repr};
-use crate::dialect::Doing;
+use crate::dialect::{Doing, Slashes};
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::xml::escape;
 
@@ -32,13 +32,15 @@ pub(crate) async fn answer(call: Call) -> Answer {
     };
     let area = element.area(&pass);
     let entry = area.get(&call.path);
-    if methods.slash_redirects
-        && !head
-        && call.parts.uri.path().len() > 1
-        && call.parts.uri.path().ends_with('/')
-    {
+    let raw = call.parts.uri.path();
+    let moved = match methods.slashes {
+        Slashes::Dropped if raw.len() > 1 && raw.ends_with('/') => Some(call.path.href()),
+        Slashes::Added if looking && !raw.ends_with('/') => Some(call.path.href() + "/"),
+        _ => None,
+    };
+    if let Some(place) = moved.filter(|_| !head) {
         let mut moved = answer::empty(302);
-        set(&mut moved, header::LOCATION, &call.path.href());
+        set(&mut moved, header::LOCATION, &place);
         if let Some(Entry::File(file)) = entry
             && methods.digest_always
         {
@@ -63,6 +65,10 @@ pub(crate) async fn answer(call: Call) -> Answer {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/html; charset=utf-8"),
             );
+            found.headers_mut().insert(
+                header::CONTENT_LENGTH,
+                HeaderValue::from(methods.directory_length),
+            );
             if methods.locality {
                 found
                     .headers_mut()
@@ -79,7 +85,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
                 "a file, not a collection",
             )
         }
-        Some(Entry::File(file)) => serve(&call, area, &file, head).await,
+        Some(Entry::File(file)) => {
+            if !head && let Some(place) = element.sent_on(&call, &pass) {
+                let mut moved = answer::empty(methods.redirect_get);
+                set(&mut moved, header::LOCATION, &place);
+                return moved;
+            }
+            serve(&call, area, &file, head).await
+        }
     }
 }
 
@@ -105,6 +118,7 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
     }
     let asked = call
         .header("range")
+        .filter(|field| methods.suffix_ranges || !field.contains("=-"))
         .filter(|_| !call.fault().is_some_and(|fault| fault.is("ignore-ranges")))
         .filter(|_| {
             !head && (!methods.etag || conditions::range_counts(headers, &etag, file.modified))
@@ -188,10 +202,14 @@ async fn describe(call: &Call, area: &Area, file: &FileMeta, mut found: Answer) 
     if methods.etag {
         set(&mut found, header::ETAG, &file.etag());
     }
-    set(&mut found, header::LAST_MODIFIED, &http_date(file.modified));
-    found
-        .headers_mut()
-        .insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if methods.last_modified {
+        set(&mut found, header::LAST_MODIFIED, &http_date(file.modified));
+    }
+    if methods.accept_ranges {
+        found
+            .headers_mut()
+            .insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     if methods.locality && call.parts.method == Method::HEAD {
         let locality = match file.locality {
             Locality::Tape => "TAPE",

@@ -26,13 +26,17 @@ pub(crate) async fn answer(call: Call) -> Answer {
             methods.allow
         }),
     );
-    headers.insert(
-        HeaderName::from_static("dav"),
-        HeaderValue::from_static("1"),
-    );
-    headers.insert(
-        HeaderName::from_static("ms-author-via"),
-        HeaderValue::from_static("DAV"),
-    );
+    for class in methods.dav {
+        headers.append(
+            HeaderName::from_static("dav"),
+            HeaderValue::from_static(class),
+        );
+    }
+    if methods.ms_author_via {
+        headers.insert(
+            HeaderName::from_static("ms-author-via"),
+            HeaderValue::from_static("DAV"),
+        );
+    }
     found
 }

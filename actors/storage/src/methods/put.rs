@@ -27,6 +27,13 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
+    if call.parts.headers.contains_key(header::EXPECT)
+        && let Some(place) = element.sent_on(&call, &pass)
+    {
+        let mut moved = answer::empty(methods.redirect_put);
+        answer::set(&mut moved, header::LOCATION, &place);
+        return moved;
+    }
     let area = element.area(&pass).clone();
     let parents = element.mkpath(methods.put_mkpath);
     if let (Some(status), Some(_)) = (methods.put_range, call.header("content-range")) {
