@@ -179,23 +179,18 @@ impl ExchangePolicies {
                 Match::No => return Err(ScopeFault::Origin(scope.clone())),
                 Match::Relative => return Err(ScopeFault::Relative(scope.clone())),
             }
-            let (mut denied, mut permitted) = (false, false);
-            for (rule, test) in own {
-                match test.test(scope) {
-                    Outcome::Yes => {
-                        *(if *rule == Verb::Deny {
-                            &mut denied
-                        } else {
-                            &mut permitted
-                        }) = true
+            let says = |wanted: Verb| {
+                let mut found = false;
+                for (_, test) in own.iter().filter(|(rule, _)| *rule == wanted) {
+                    match test.test(scope) {
+                        Outcome::Yes => found = true,
+                        Outcome::No => {}
+                        Outcome::Broken => return Err(ScopeFault::Relative(scope.clone())),
                     }
-                    Outcome::No => {}
-                    Outcome::Broken => return Err(ScopeFault::Relative(scope.clone())),
                 }
-                if denied {
-                    break;
-                }
-            }
+                Ok(found)
+            };
+            let (denied, permitted) = (says(Verb::Deny)?, says(Verb::Permit)?);
             if denied || (!rules.has(Quirk::Q23) && has_permits && !permitted) {
                 return Err(ScopeFault::Policy(scope.clone()));
             }

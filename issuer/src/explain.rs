@@ -170,7 +170,7 @@ fn look(
         now: issuer.now(),
     };
     let pass = |found: &mut Findings, name: &str, saw: &str, wanted: &str| {
-        found.checks.push(check(name, true, saw, wanted))
+        found.checks.push(check(name, true, saw, wanted));
     };
 
     if !client.active && !issuer.rules.then() {

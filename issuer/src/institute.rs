@@ -79,83 +79,63 @@ impl Journey {
     /// RFC 9207 §2.4)
     pub fn end(journey: Option<&Self>, name: &str, said: &Form) -> Return {
         let mut checks = Vec::new();
-        let refuse = |checks: &mut Vec<CheckRecord>, one: CheckRecord, why: String| {
-            checks.push(one);
-            Return {
-                checks: std::mem::take(checks),
-                outcome: Err(why),
-            }
-        };
+        let outcome = Self::look(journey, name, said, &mut checks);
+        Return { checks, outcome }
+    }
+
+    fn look(
+        journey: Option<&Self>,
+        name: &str,
+        said: &Form,
+        checks: &mut Vec<CheckRecord>,
+    ) -> Result<String, String> {
         let Some(journey) = journey else {
-            let one = check(
+            checks.push(check(
                 "session",
                 false,
                 "no sign-in under way",
                 "one that began here",
-            );
-            let why = "This sign-in did not begin in this browser, or it has already been used. Please begin again.";
-            return refuse(&mut checks, one, why.into());
+            ));
+            return Err("This sign-in did not begin in this browser, or it has already been used. Please begin again.".into());
         };
         let state = said.filled("state");
-        if state != Some(journey.state.as_str()) {
-            let saw = if state.is_some() {
-                "another one"
-            } else {
-                "none"
-            };
-            let why = "The answer does not belong to the sign-in that began in this browser. Please begin again.";
-            return refuse(
-                &mut checks,
-                check("state", false, saw, "the one that was sent"),
-                why.into(),
-            );
+        let fits = state == Some(journey.state.as_str());
+        let saw = match state {
+            Some(_) if fits => "the one that was sent",
+            Some(_) => "another one",
+            None => "none",
+        };
+        checks.push(check("state", fits, saw, "the one that was sent"));
+        if !fits {
+            return Err("The answer does not belong to the sign-in that began in this browser. Please begin again.".into());
         }
-        checks.push(check(
-            "state",
-            true,
-            "the one that was sent",
-            "the one that was sent",
-        ));
         if let Some(iss) = said.filled("iss") {
-            let one = check(
-                "iss",
-                iss == journey.provider,
-                iss,
-                journey.provider.as_str(),
-            );
-            if !one.ok {
-                let why = format!("The answer is not from {name} but from {iss}.");
-                return refuse(&mut checks, one, why);
+            let own = iss == journey.provider;
+            checks.push(check("iss", own, iss, journey.provider.as_str()));
+            if !own {
+                return Err(format!("The answer is not from {name} but from {iss}."));
             }
-            checks.push(one);
         }
         if let Some(error) = said.filled("error") {
             let text = said.filled("error_description").unwrap_or_default();
             let colon = if text.is_empty() { "" } else { ": " };
-            let one = check("answer", false, format!("{error}{colon}{text}"), "a code");
-            return refuse(
-                &mut checks,
-                one,
-                format!("{name} refused: {error}{colon}{text}"),
-            );
+            checks.push(check(
+                "answer",
+                false,
+                format!("{error}{colon}{text}"),
+                "a code",
+            ));
+            return Err(format!("{name} refused: {error}{colon}{text}"));
         }
-        match said.filled("code") {
-            Some(code) => {
-                checks.push(check("answer", true, "a code", "a code"));
-                Return {
-                    checks,
-                    outcome: Ok(code.to_owned()),
-                }
-            }
-            None => {
-                let why = format!("{name} sent neither a code nor an error.");
-                refuse(
-                    &mut checks,
-                    check("answer", false, "nothing", "a code"),
-                    why,
-                )
-            }
-        }
+        let code = said.filled("code");
+        checks.push(check(
+            "answer",
+            code.is_some(),
+            code.map_or("nothing", |_| "a code"),
+            "a code",
+        ));
+        code.map(str::to_owned)
+            .ok_or_else(|| format!("{name} sent neither a code nor an error."))
     }
 }
 

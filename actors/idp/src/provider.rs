@@ -11,7 +11,7 @@ use http::header::COOKIE;
 use rand::RngCore as _;
 
 use crate::code::Code;
-use crate::config::Config;
+use crate::config::{Config, UserConfig};
 use crate::pages::Pages;
 use crate::request::Asked;
 
@@ -57,13 +57,14 @@ struct Table {
 impl Provider {
     /// Checks the settings and makes the key.
     pub(crate) fn new(actor: Actor, config: Config) -> Result<Self, StartError> {
-        let mut subjects: Vec<&str> = config.users.iter().map(|user| user.subject()).collect();
+        let mut subjects: Vec<&str> = config.users.iter().map(UserConfig::subject).collect();
         subjects.sort_unstable();
-        if let Some(twice) = subjects.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(StartError::new(format!(
-                "subject {} is there twice",
-                twice[0]
-            )));
+        let twice = subjects
+            .iter()
+            .zip(subjects.iter().skip(1))
+            .find(|(one, next)| one == next);
+        if let Some((twice, _)) = twice {
+            return Err(StartError::new(format!("subject {twice} is there twice")));
         }
         let kid = actor.uuid().to_string();
         let key = SigningKey::p256(&kid).map_err(StartError::new)?;

@@ -85,15 +85,16 @@ pub struct AupBook {
 impl AupBook {
     /// The book of a configuration. People whom the configuration lets have signed, signed edition 1.
     pub fn new(config: Option<&AupConfig>, now: i64) -> Self {
-        let mut book = Self::default();
-        book.editions = 1;
-        book.current = config.map(|config| Aup {
+        let first = |config: &AupConfig| Aup {
             config: config.clone(),
             edition: 1,
             created_at: now,
             changed_at: now,
-        });
-        book
+        };
+        Self {
+            current: config.map(first),
+            editions: 1,
+        }
     }
 
     /// The policy in force.
