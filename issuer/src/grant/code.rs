@@ -1,28 +1,20 @@
 //! `authorization_code` with PKCE (issuer page §2.5).
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest;
 use carnet_profile::jose::base64url;
 
-use super::password::first_ticket;
-use super::{Request, check_aup, java_null, narrow, target_refusal};
+use super::approved::{Approved, redeem};
+use super::{Request, java_null};
 use crate::audience::Step;
 use crate::errors::Refusal;
-use crate::issue::{self, Made};
+use crate::issue::Made;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
-use crate::store::{CodeRequest, Holder};
+use crate::store::{CodeRequest, User};
 
 /// Redeems a code.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
-    let Request {
-        issuer,
-        client,
-        form,
-        now,
-        ..
-    } = request;
+    let Request { issuer, form, .. } = request;
     let Some(code) = form.get("code") else {
         return Err(if issuer.rules.strict() {
             Refusal::bad("invalid_request", "The parameter code is missing.")
@@ -40,42 +32,21 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         login,
         ..
     } = granted;
-    let user = issuer
-        .people
-        .by_uuid(&user)
-        .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
-    check_aup(issuer, &user, *now)?;
-    let audience = request
-        .target()
-        .bound(
-            Step::Code,
-            approval.resource.as_deref(),
-            approval.audience.as_deref(),
-            &issuer.rules,
-        )
-        .map_err(|fault| target_refusal(&fault))?;
-    let narrowed = narrow(issuer, client, &user, approval.scopes)?;
-    let holder = Holder {
-        client: Arc::clone(&client.id),
-        sub: Arc::clone(&user.uuid),
-        person: true,
-        grant: grants::AUTHORIZATION_CODE,
-        scope: narrowed.request.join(" ").into(),
-        audience: audience.clone().map(Into::into),
-        resource: approval.resource.map(Into::into),
-        login: Some(login),
-        ..Holder::default()
+    let approved = Approved {
+        user,
+        login,
+        audience: approval.audience,
+        resource: approval.resource,
     };
-    let ticket = first_ticket(
+    let scopes = |_: &User| Ok(approval.scopes);
+    let made = redeem(
         request,
-        &user,
-        holder,
-        narrowed.claim,
-        audience,
+        Step::Code,
         grants::AUTHORIZATION_CODE,
-        None,
-    );
-    let made = issue::make(issuer, ticket).await?;
+        approved,
+        scopes,
+    )
+    .await?;
     if !issuer.has(Quirk::Q15) {
         issuer.pending.redeemed(code, made.refresh, made.access);
     }

@@ -1,16 +1,14 @@
 //! The device grant's polling (RFC 8628 §3.4; issuer page §2.8).
 
-use std::sync::Arc;
-
-use super::password::first_ticket;
-use super::{Request, check_aup, check_groups, in_place_of_none, narrow, target_refusal};
+use super::approved::{Approved, redeem};
+use super::{Request, check_groups, in_place_of_none};
 use crate::audience::Step;
 use crate::errors::Refusal;
-use crate::issue::{self, Made};
+use crate::issue::Made;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
-use crate::store::{DeviceState, Holder};
+use crate::store::{DeviceState, User};
 
 /// Answers one poll.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
@@ -69,49 +67,23 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             return Err(Refusal::bad(error, say("Authorization pending for code")));
         }
     };
-    let user = issuer
-        .people
-        .by_uuid(&user)
-        .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
-    check_aup(issuer, &user, *now)?;
-    let audience = request
-        .target()
-        .bound(
-            Step::Device,
-            device.resource.as_deref(),
-            device.audience.as_deref(),
-            &issuer.rules,
-        )
-        .map_err(|fault| target_refusal(&fault))?;
-    issuer.pending.take_device(code);
-    let asked = match device.scopes {
-        Some(asked) => asked,
-        None if issuer.has(Quirk::Q57) || strict => in_place_of_none(issuer, client),
-        None => Vec::new(),
+    let approved = Approved {
+        user,
+        login,
+        audience: device.audience,
+        resource: device.resource,
     };
-    check_groups(issuer, &user, &asked)?;
-    let narrowed = narrow(issuer, client, &user, asked)?;
-    let holder = Holder {
-        client: Arc::clone(&client.id),
-        sub: Arc::clone(&user.uuid),
-        person: true,
-        grant: grants::DEVICE_CODE,
-        scope: narrowed.request.join(" ").into(),
-        audience: audience.clone().map(Into::into),
-        resource: device.resource.map(Into::into),
-        login: Some(login),
-        ..Holder::default()
+    let scopes = |user: &User| {
+        issuer.pending.take_device(code);
+        let asked = match device.scopes {
+            Some(asked) => asked,
+            None if issuer.has(Quirk::Q57) || strict => in_place_of_none(issuer, client),
+            None => Vec::new(),
+        };
+        check_groups(issuer, user, &asked)?;
+        Ok(asked)
     };
-    let ticket = first_ticket(
-        request,
-        &user,
-        holder,
-        narrowed.claim,
-        audience,
-        grants::DEVICE_CODE,
-        None,
-    );
-    issue::make(issuer, ticket).await
+    redeem(request, Step::Device, grants::DEVICE_CODE, approved, scopes).await
 }
 
 /// The scopes of an approved device request, as they come to the token step (issuer page §2.0): what the policies
@@ -119,7 +91,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
 pub fn approved(
     issuer: &crate::issuer::Issuer,
     client: &crate::store::Client,
-    user: &crate::store::User,
+    user: &User,
     asked: &[String],
 ) -> Result<Option<Vec<String>>, Refusal> {
     let kept = super::first_filter(issuer, client, user, asked)?;

@@ -1,5 +1,6 @@
 //! The grants of the token endpoint: each decides who gets which scopes and audience, and hands a ticket on.
 
+mod approved;
 pub mod client_credentials;
 pub mod code;
 pub mod device;
