@@ -29,7 +29,6 @@ pub(super) const REFUSALS: Refusals = Refusals {
     copy_over_denied: 403,
     challenge: Challenge::Always,
     policies: Policies::Unheard,
-    html: false,
 };
 
 pub(super) const METHODS: Methods = Methods {

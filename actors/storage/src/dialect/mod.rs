@@ -113,8 +113,6 @@ pub struct Refusals {
     pub challenge: Challenge,
     /// Whether policies have a say beside the scopes of a token.
     pub policies: Policies,
-    /// Whether `/` and foreign paths are refused by the same rules as others.
-    pub html: bool,
 }
 
 /// What the policies for groups and subjects mean for a token with storage scopes (storage page §3.6).

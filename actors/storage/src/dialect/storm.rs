@@ -72,7 +72,6 @@ pub(super) const DIALECT: Dialect = Dialect {
     refusals: Refusals {
         challenge: Challenge::BadToken,
         policies: Policies::Deny,
-        html: true,
         ..default::REFUSALS
     },
     methods: Methods {

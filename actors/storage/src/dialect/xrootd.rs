@@ -88,7 +88,6 @@ const REFUSALS: Refusals = Refusals {
     copy_over_denied: 500,
     challenge: Challenge::Never,
     policies: Policies::Permit,
-    html: false,
 };
 
 /// A scope's path opens everything that begins with the same letters, and HEAD needs read: the
