@@ -12,7 +12,7 @@ mod tls;
 pub use authority::Authority;
 pub use leaf::{Leaf, LeafKind};
 pub use name_hash::subject_hash;
-pub use tls::{client_config, provider, server_config};
+pub use tls::{Handshake, client_config, provider, server_config, server_config_offering};
 
 /// What can go wrong while certificates or TLS settings are made.
 #[derive(Debug, thiserror::Error)]

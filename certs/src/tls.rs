@@ -19,20 +19,50 @@ pub fn provider() -> Arc<CryptoProvider> {
         .clone()
 }
 
-/// A server's settings: TLS 1.2 and 1.3, session tickets on, `alpn` in order of preference, for
-/// example `&["h2", "http/1.1"]`.
-pub fn server_config(leaf: &Leaf, alpn: &[&str]) -> Result<Arc<ServerConfig>, CertError> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
+/// What a server offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handshake {
+    /// TLS 1.2 and 1.3, session tickets on.
+    #[default]
+    Whole,
+    /// TLS 1.2 only.
+    OnlyTls12,
+    /// No session tickets: every connection is negotiated whole.
+    NoTickets,
+}
+
+/// The same as [`server_config`], with less on offer.
+pub fn server_config_offering(
+    leaf: &Leaf,
+    alpn: &[&str],
+    handshake: Handshake,
+) -> Result<Arc<ServerConfig>, CertError> {
+    let builder = ServerConfig::builder_with_provider(provider());
+    let builder = match handshake {
+        Handshake::OnlyTls12 => builder.with_protocol_versions(&[&rustls::version::TLS12])?,
+        _ => builder.with_safe_default_protocol_versions()?,
+    };
+    let mut config = builder
         .with_no_client_auth()
         .with_single_cert(leaf.chain.clone(), leaf.key.clone_key())?;
     config.alpn_protocols = alpn
         .iter()
         .map(|protocol| protocol.as_bytes().to_vec())
         .collect();
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
-    config.send_tls13_tickets = 1;
+    if handshake == Handshake::NoTickets {
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        config.send_tls13_tickets = 1;
+    }
     Ok(Arc::new(config))
+}
+
+/// A server's settings: TLS 1.2 and 1.3, session tickets on, `alpn` in order of preference, for
+/// example `&["h2", "http/1.1"]`.
+pub fn server_config(leaf: &Leaf, alpn: &[&str]) -> Result<Arc<ServerConfig>, CertError> {
+    server_config_offering(leaf, alpn, Handshake::Whole)
 }
 
 /// A client's settings: trusts exactly `roots`, resumes sessions.

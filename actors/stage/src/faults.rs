@@ -57,31 +57,56 @@ pub struct Fault {
     /// How often it acts; always, when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
+    /// Only every so-many-th of the requests it fits; every one, when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
     /// What it does.
     pub effect: Effect,
+}
+
+impl Fault {
+    fn fits(&self, place: FaultPlace, method: &str, path: &str) -> bool {
+        self.place == place
+            && self.times != Some(0)
+            && self
+                .method
+                .as_deref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && self
+                .path
+                .as_deref()
+                .is_none_or(|wanted| path.starts_with(wanted))
+    }
 }
 
 fn handler() -> FaultPlace {
     FaultPlace::Handler
 }
 
+/// A fault, and how many requests it has fitted.
+#[derive(Debug)]
+struct Installed {
+    fault: Fault,
+    fitted: u64,
+}
+
 /// The faults installed at one actor.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    installed: Arc<Mutex<Vec<Fault>>>,
+    installed: Arc<Mutex<Vec<Installed>>>,
 }
 
 impl Faults {
     /// Installs one; of several that fit, the first installed acts.
     pub fn install(&self, fault: Fault) {
-        self.lock().push(fault);
+        self.lock().push(Installed { fault, fitted: 0 });
     }
 
     /// Takes out all of that name; whether there was one.
     pub fn remove(&self, name: &str) -> bool {
         let mut installed = self.lock();
         let before = installed.len();
-        installed.retain(|fault| fault.name != name);
+        installed.retain(|one| one.fault.name != name);
         installed.len() < before
     }
 
@@ -93,26 +118,21 @@ impl Faults {
     /// The fault that acts on this request, its count used up by one.
     pub fn take(&self, place: FaultPlace, method: &str, path: &str) -> Option<Fault> {
         let mut installed = self.lock();
-        let at = installed.iter().position(|fault| {
-            fault.place == place
-                && fault.times != Some(0)
-                && fault
-                    .method
-                    .as_deref()
-                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-                && fault
-                    .path
-                    .as_deref()
-                    .is_none_or(|wanted| path.starts_with(wanted))
+        let one = installed.iter_mut().find_map(|one| {
+            if !one.fault.fits(place, method, path) {
+                return None;
+            }
+            one.fitted += 1;
+            let every = one.fault.every.unwrap_or(1).max(1);
+            one.fitted.is_multiple_of(every).then_some(one)
         })?;
-        let fault = &mut installed[at];
-        if let Some(times) = &mut fault.times {
+        if let Some(times) = &mut one.fault.times {
             *times -= 1;
         }
-        Some(fault.clone())
+        Some(one.fault.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Installed>> {
         self.installed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -132,6 +152,7 @@ mod tests {
             method: Some("COPY".into()),
             path: Some("/example".into()),
             times: Some(1),
+            every: None,
             effect: Effect::Status(503),
         });
         assert!(
@@ -155,5 +176,23 @@ mod tests {
                 .take(FaultPlace::Handler, "COPY", "/example/f")
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_fault_of_every_third_request_lets_two_pass() {
+        let faults = Faults::default();
+        faults.install(Fault {
+            name: "now and then".into(),
+            place: FaultPlace::Handler,
+            method: None,
+            path: None,
+            times: None,
+            every: Some(3),
+            effect: Effect::Status(503),
+        });
+        let struck: Vec<bool> = (0..7)
+            .map(|_| faults.take(FaultPlace::Handler, "GET", "/f").is_some())
+            .collect();
+        assert_eq!(struck, [false, false, true, false, false, true, false]);
     }
 }

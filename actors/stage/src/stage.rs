@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use carnet_certs::Authority;
+use carnet_certs::{Authority, Handshake, LeafKind};
 use jiff::SignedDuration;
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpListener;
@@ -227,6 +227,17 @@ impl Stage {
 
     /// Begins to serve an actor's routes on the listener bound for it.
     pub fn open(&self, place: &Place, router: Router) -> Result<(), StageError> {
+        self.open_with(place, router, LeafKind::Good, Handshake::Whole)
+    }
+
+    /// The same, with a certificate of this kind and no more TLS than this.
+    pub fn open_with(
+        &self,
+        place: &Place,
+        router: Router,
+        kind: LeafKind,
+        handshake: Handshake,
+    ) -> Result<(), StageError> {
         let fail = |why: String| StageError::Certificate {
             name: place.name.clone(),
             why,
@@ -246,7 +257,7 @@ impl Stage {
         let leaf = self
             .options
             .authority
-            .leaf(&hosts)
+            .leaf_of(kind, &hosts)
             .map_err(|error| fail(error.to_string()))?;
         // Storage elements take HTTP/1.1 from whoever speaks it, as the real ones do: XRootD's third-party copy fails
         // to push over HTTP/2 (storage page §1.0). HTTP/2 is for clients that speak nothing else.
@@ -255,7 +266,7 @@ impl Stage {
         } else {
             &["h2", "http/1.1"]
         };
-        let tls = carnet_certs::server_config(&leaf, versions)
+        let tls = carnet_certs::server_config_offering(&leaf, versions, handshake)
             .map_err(|error| fail(error.to_string()))?;
         let server = Server {
             name: place.name.clone(),

@@ -1,107 +1,20 @@
 //! Faults a scenario installs at a storage element: at its handler and on its outgoing side (storage
 //! page §7.5). Whatever one does is told to the journal.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+mod body;
+mod catalogue;
+
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
 use carnet_stage::{ClientError, Effect, Event, Fault, FaultEvent, FaultPlace};
 use http::{HeaderName, HeaderValue, Method, Response, header};
-use http_body::{Frame, SizeHint};
 
 use crate::answer::{self, Answer};
 use crate::element::Element;
 
-/// Faults of a storage element by name, for `effect = { named = "…" }`; the page's number and what it does.
-pub const CATALOGUE: &[(&str, &str, &str)] = &[
-    (
-        "no-markers",
-        "F2",
-        "a COPY reports nothing until its last line",
-    ),
-    (
-        "come-back",
-        "F9",
-        "answers 202 with a page instead of the file",
-    ),
-    ("redirect-loop", "F10", "answers 307 to the same URL"),
-    ("redirect-elsewhere", "F10", "answers 307 to another host"),
-    (
-        "redirect-plain",
-        "F10",
-        "answers 307 to the same URL without TLS",
-    ),
-    (
-        "expired-token",
-        "F6",
-        "answers 401 invalid_token, as for an expired token",
-    ),
-    ("no-digest", "F5", "leaves the digest out"),
-    ("wrong-digest", "F5", "reports a wrong adler32"),
-    ("upper-digest", "F5", "reports the digest in upper case"),
-    (
-        "short-digest",
-        "F5",
-        "reports the digest without leading zeros",
-    ),
-    ("base64-digest", "F5", "reports the adler32 in base64"),
-    (
-        "no-last-line",
-        "F13",
-        "ends the report of a COPY without a last line",
-    ),
-    ("false-success", "F13", "says success whatever happened"),
-    (
-        "junk-lines",
-        "F13",
-        "puts lines nobody knows into the report",
-    ),
-    ("too-many-bytes", "F14", "markers report twice the bytes"),
-    (
-        "no-connections",
-        "F14",
-        "markers leave RemoteConnections out",
-    ),
-    (
-        "long-line",
-        "F14",
-        "puts a line of 2,000 bytes into the report",
-    ),
-    (
-        "slow",
-        "F15",
-        "moves 64 KiB and then rests for 50 ms of stage time",
-    ),
-    ("disk-full", "F18", "says 507 in place of taking a file"),
-    (
-        "leave-partial",
-        "F19",
-        "leaves what arrived of a copy that failed",
-    ),
-    (
-        "lose-file",
-        "F19",
-        "loses the file right after it said success",
-    ),
-    (
-        "tape-stuck",
-        "F22",
-        "takes a stage request and never brings the files",
-    ),
-    (
-        "tape-fails",
-        "F22",
-        "takes a stage request and fails its files",
-    ),
-    (
-        "ignore-ranges",
-        "F20",
-        "answers a range with the whole file",
-    ),
-];
+pub(crate) use body::PIECE;
+pub use catalogue::CATALOGUE;
 
 /// The name of a fault that acts inside a handler, carried in the request's extensions.
 #[derive(Clone, Debug)]
@@ -164,9 +77,10 @@ pub(crate) async fn arriving(element: &Element, method: &Method, path: &str) -> 
         Effect::Status(status) => instead = Some(refusal(*status)),
         Effect::Drop => {
             let mut broken = answer::empty(200);
-            *broken.body_mut() = Body::new(Broken);
+            *broken.body_mut() = Body::new(body::Broken);
             instead = Some(broken);
         }
+        Effect::Named(name) if name == "no-continue" => std::future::pending().await,
         Effect::Named(name) => instead = named(element, name, path),
         _ => {}
     }
@@ -187,13 +101,7 @@ fn words(effect: &Effect) -> String {
         Effect::Drop => "closes the connection without an answer".into(),
         Effect::OmitHeader(name) => format!("leaves {name} out"),
         Effect::SetHeader(line) => format!("sets {line}"),
-        Effect::Named(name) => CATALOGUE
-            .iter()
-            .find(|(known, ..)| known == name)
-            .map_or_else(
-                || format!("{name}: no such fault here"),
-                |(_, number, does)| format!("{number}: {does}"),
-            ),
+        Effect::Named(name) => catalogue::does(name),
     }
 }
 
@@ -238,6 +146,10 @@ fn named(element: &Element, name: &str, path: &str) -> Option<Answer> {
             507,
             "no space left: an installed fault answers",
         )),
+        "read-only" => Some(answer::text(
+            403,
+            "read-only file system: an installed fault answers",
+        )),
         _ => None,
     }
 }
@@ -272,10 +184,15 @@ impl Installed {
                     answer::set(&mut found, name, value.trim());
                 }
             }
+            Effect::Named(name) if name == "drop-after" => {
+                let mut broken = answer::empty(200);
+                *broken.body_mut() = Body::new(body::Broken);
+                return broken;
+            }
             Effect::Named(name) => respell(&mut found, name),
             _ => {}
         }
-        spoil_body(found, &fault.effect, self.clock)
+        body::spoil(found, &fault.effect, self.clock)
     }
 }
 
@@ -321,33 +238,6 @@ fn respell(found: &mut Answer, name: &str) {
     answer::set(found, digest, &other);
 }
 
-fn spoil_body(
-    found: Response<Body>,
-    effect: &Effect,
-    clock: Option<carnet_stage::Clock>,
-) -> Response<Body> {
-    let (cut, stall, flip, slow) = match effect {
-        Effect::CutAfter(bytes) => (Some(*bytes), None, None, false),
-        Effect::StallAfter(bytes) => (None, Some(*bytes), None, false),
-        Effect::FlipByte(offset) => (None, None, Some(*offset), false),
-        Effect::Named(name) if name == "slow" => (None, None, None, true),
-        _ => return found,
-    };
-    let clock = clock.filter(|_| slow);
-    found.map(|inner| {
-        Body::new(Spoiled {
-            inner,
-            at: 0,
-            cut,
-            stall,
-            flip,
-            clock,
-            rest: None,
-            flushed: false,
-        })
-    })
-}
-
 /// Sends an outgoing request, unless a fault acts on it.
 pub(crate) async fn leaving(
     element: &Element,
@@ -387,7 +277,7 @@ pub(crate) async fn leaving(
         }
         _ => {}
     }
-    Ok(spoil_body(
+    Ok(body::spoil(
         send.await?,
         &fault.effect,
         Some(element.actor.clock().clone()),
@@ -415,10 +305,11 @@ impl Reporting {
 
     /// The bytes to report.
     pub(crate) fn bytes(&self, bytes: u64) -> u64 {
-        if self.is("too-many-bytes") {
-            bytes * 2
-        } else {
-            bytes
+        match self.0.as_deref() {
+            Some("too-many-bytes") => bytes * 2,
+            Some("frozen-markers") => 0,
+            Some("falling-bytes") => (1_u64 << 40).saturating_sub(bytes),
+            _ => bytes,
         }
     }
 
@@ -432,6 +323,7 @@ impl Reporting {
         match self.0.as_deref() {
             Some("no-last-line") => String::new(),
             Some("false-success") => "success: Created\n".into(),
+            Some("no-newline") => line.trim_end().to_owned(),
             Some("junk-lines") => format!("Stripe Weather: cloudy\n\n{line}"),
             Some("long-line") => format!(
                 "RemoteConnections: {}\n{line}",
@@ -439,93 +331,5 @@ impl Reporting {
             ),
             _ => line,
         }
-    }
-}
-
-struct Broken;
-
-impl http_body::Body for Broken {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(Some(Err(io::Error::other("connection closed by a fault"))))
-    }
-}
-
-/// A body that breaks off, stops, or lies.
-struct Spoiled {
-    inner: Body,
-    at: u64,
-    cut: Option<u64>,
-    stall: Option<u64>,
-    flip: Option<u64>,
-    clock: Option<carnet_stage::Clock>,
-    rest: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    flushed: bool,
-}
-
-impl http_body::Body for Spoiled {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(rest) = &mut self.rest {
-            std::task::ready!(rest.as_mut().poll(cx));
-            self.rest = None;
-        }
-        if self.stall.is_some_and(|limit| self.at >= limit) {
-            return Poll::Pending;
-        }
-        if self.cut.is_some_and(|limit| self.at >= limit) {
-            if !self.flushed {
-                // What was sent so far must have left before the connection breaks.
-                self.flushed = true;
-                self.rest = Some(Box::pin(async {
-                    carnet_stage::Clock::within_real(
-                        Duration::from_millis(20),
-                        std::future::pending::<()>(),
-                    )
-                    .await;
-                }));
-                return self.poll_frame(cx);
-            }
-            return Poll::Ready(Some(Err(io::Error::other("broken off by a fault"))));
-        }
-        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let Some(frame) = frame else {
-            return Poll::Ready(None);
-        };
-        let frame = frame.map_err(io::Error::other)?;
-        let Ok(mut data) = frame.into_data() else {
-            return Poll::Ready(None);
-        };
-        if let Some(limit) = self.cut.or(self.stall) {
-            data.truncate((limit - self.at).min(data.len() as u64) as usize);
-        }
-        if let Some(offset) = self.flip.and_then(|flip| flip.checked_sub(self.at))
-            && (offset as usize) < data.len()
-        {
-            let mut changed = BytesMut::from(&data[..]);
-            changed[offset as usize] ^= 1;
-            data = changed.freeze();
-        }
-        self.at += data.len() as u64;
-        if let Some(clock) = self.clock.clone() {
-            self.rest = Some(Box::pin(async move {
-                clock.sleep(Duration::from_millis(50)).await;
-            }));
-        }
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

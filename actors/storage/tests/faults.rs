@@ -27,6 +27,7 @@ fn fault(place: FaultPlace, method: &str, effect: Effect) -> Fault {
         method: Some(method.into()),
         path: None,
         times: None,
+        every: None,
         effect,
     }
 }

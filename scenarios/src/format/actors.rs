@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use carnet_certs::{Handshake, LeafKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -115,6 +116,64 @@ pub struct Common {
     pub external: Option<String>,
     /// Certificate authorities, in PEM, that the service's certificate is trusted by, beside the run's own.
     pub ca: Option<PathBuf>,
+    /// What is wrong with its certificate, or how little TLS it offers (storage page §7.5, F16).
+    pub tls: Option<Tls>,
+}
+
+/// What is wrong with an actor's TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// The certificate's last day has passed.
+    Expired,
+    /// The certificate's first day is still to come.
+    NotYetValid,
+    /// The certificate names another host.
+    WrongHost,
+    /// The certificate is signed by its own key.
+    SelfSigned,
+    /// The certificate is signed by an authority that nobody trusts.
+    UnknownAuthority,
+    /// TLS 1.2 and nothing newer.
+    OnlyTls12,
+    /// No session tickets.
+    NoTickets,
+}
+
+impl Tls {
+    /// The certificate.
+    pub fn leaf(self) -> LeafKind {
+        match self {
+            Self::Expired => LeafKind::Expired,
+            Self::NotYetValid => LeafKind::NotYetValid,
+            Self::WrongHost => LeafKind::WrongHost,
+            Self::SelfSigned => LeafKind::SelfSigned,
+            Self::UnknownAuthority => LeafKind::UnknownAuthority,
+            Self::OnlyTls12 | Self::NoTickets => LeafKind::Good,
+        }
+    }
+
+    /// What is offered.
+    pub fn handshake(self) -> Handshake {
+        match self {
+            Self::OnlyTls12 => Handshake::OnlyTls12,
+            Self::NoTickets => Handshake::NoTickets,
+            _ => Handshake::Whole,
+        }
+    }
+
+    /// In words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Expired => "its certificate has expired",
+            Self::NotYetValid => "its certificate is not valid yet",
+            Self::WrongHost => "its certificate names another host",
+            Self::SelfSigned => "its certificate is signed by its own key",
+            Self::UnknownAuthority => "its certificate is by an authority that nobody trusts",
+            Self::OnlyTls12 => "it speaks TLS 1.2 and nothing newer",
+            Self::NoTickets => "it gives out no session tickets",
+        }
+    }
 }
 
 /// An actor as the file puts it on the stage: `{ storage = { host = "se1.example", … } }`.

@@ -9,15 +9,15 @@ mod values;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-pub use actors::{ActorSpec, Common, Kind, Placed};
+pub use actors::{ActorSpec, Common, Kind, Placed, Tls};
 pub use expect::{
     Aside, ExchangePattern, Expect, FaultPattern, IssuedPattern, JudgedPattern, NotePattern,
     Pattern, StatePattern,
 };
 pub use external::External;
 pub use steps::{
-    Advance, Await, Copy, Fault, Flow, Get, GetToken, LeaveGroup, Put, Replicate, Request, Skew,
-    Step, SuspendUser,
+    Advance, Await, Copy, Fault, Flow, Get, GetToken, LeaveGroup, Put, Replicate, Request,
+    RotateKeys, Skew, Step, SuspendUser,
 };
 pub use values::{Duration, Statuses};
 

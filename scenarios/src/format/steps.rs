@@ -36,6 +36,8 @@ pub enum Step {
     SuspendUser(SuspendUser),
     /// An administrator of the issuer takes a user out of a group.
     LeaveGroup(LeaveGroup),
+    /// An administrator of the issuer has a new key sign from now on, and the old one taken away.
+    RotateKeys(RotateKeys),
 }
 
 /// A replication rule: the file is at one storage element and shall be at another one.
@@ -72,6 +74,9 @@ pub struct Await {
     /// State of the rule last asked for: `OK`, `STUCK`, `REPLICATING`.
     #[serde(default)]
     pub rule: Option<String>,
+    /// Name under which the rule was saved that is meant; left out, the rule last asked for.
+    #[serde(default)]
+    pub of: Option<String>,
     /// State of an FTS job: `FINISHED`, `FAILED`, `ACTIVE`, …
     #[serde(default)]
     pub job: Option<String>,
@@ -264,6 +269,19 @@ pub struct Fault {
 pub struct SuspendUser {
     /// User name at the issuer.
     pub user: String,
+}
+
+/// Changing the issuer's signing key.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKeys {
+    /// Whether the old key stays in the published set, for tokens that are still on their way.
+    #[serde(default = "yes")]
+    pub keep_old: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Taking a user out of a group.

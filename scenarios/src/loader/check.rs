@@ -54,13 +54,14 @@ const NAMINGS: [Naming; 19] = [
 ];
 
 /// Which roles a step cannot do without.
-const NEEDS: [(&str, Kind); 6] = [
+const NEEDS: [(&str, Kind); 7] = [
     ("replicate", Kind::Rucio),
     ("replicate", Kind::User),
     ("get_token", Kind::Issuer),
     ("get_token", Kind::User),
     ("suspend_user", Kind::Issuer),
     ("leave_group", Kind::Issuer),
+    ("rotate_keys", Kind::Issuer),
 ];
 
 /// Everything wrong with the names and addresses of a document.

@@ -35,10 +35,12 @@ pub(super) fn complete(parts: &mut Parts, changes: &Changes, problems: &mut Vec<
             .values()
             .any(|placed| placed.external.is_some() && placed.spec.kind() == Kind::Storage);
     let administered = furnished
-        || parts
-            .steps
-            .iter()
-            .any(|told| matches!(told.what, Step::SuspendUser(_) | Step::LeaveGroup(_)));
+        || parts.steps.iter().any(|told| {
+            matches!(
+                told.what,
+                Step::SuspendUser(_) | Step::LeaveGroup(_) | Step::RotateKeys(_)
+            )
+        });
     for placed in parts.actors.values_mut() {
         if let (true, ActorSpec::Issuer(settings)) = (administered, &mut placed.spec) {
             settings

@@ -10,7 +10,7 @@ use crate::format::{ExchangePattern, Expect, External, Kind, Pattern, Placed, St
 use crate::problem::Problem;
 
 /// What every actor can have beside its role's own settings.
-pub(super) const COMMON: [&str; 4] = ["host", "skew", "external", "ca"];
+pub(super) const COMMON: [&str; 5] = ["host", "skew", "external", "ca", "tls"];
 
 /// The settings of an actor, whatever its role.
 pub(super) fn settings<'t, 'a>(value: &'t tree::Value<'a>) -> Option<&'t Table<'a>> {
@@ -63,8 +63,13 @@ pub(super) fn check(root: &Table<'_>, cast: &[OnStage<'_>], problems: &mut Vec<P
                 "a person is not a service",
             ));
         }
-        if let Some((_, span)) = tree::text_at(settings, &["skew"]) {
-            problems.push(not_ours(name, "its clock cannot be set off", span));
+        for (key, what) in [
+            ("skew", "its clock cannot be set off"),
+            ("tls", "its certificate is its own"),
+        ] {
+            if let Some((_, span)) = tree::text_at(settings, &[key]) {
+                problems.push(not_ours(name, what, span));
+            }
         }
     }
     for step in entries(root, "step") {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use carnet_certs::Authority;
 use carnet_issuer::Issuer;
 use carnet_stage::{
-    Actor, Chance, Clock, JournalOptions, Place, ServerOptions, Stage, StageOptions,
+    Actor, Chance, Clock, Event, FaultEvent, JournalOptions, Place, ServerOptions, Stage,
+    StageOptions,
 };
 use carnet_user::User;
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{OnJournal, PlayError, outside};
+use super::{OnJournal, PlayError, faults, outside};
 use crate::format::{ActorSpec, Kind, Placed};
 use crate::loader::{Scenario, default_host, external};
 
@@ -178,7 +179,29 @@ pub(super) async fn bring_up_with(
             .await
             .map_err(|error| failed(error.to_string()))?
             .map_err(failed)?;
-        stage.open(place, router)?;
+        // Storage elements have faults of their own, at places nobody else has.
+        let router = match cast.get(&place.name) {
+            Some(member) if member.kind != Kind::Storage => faults::before(&member.actor, router),
+            _ => router,
+        };
+        match scenario
+            .actors
+            .get(&place.name)
+            .and_then(|placed| placed.common.tls)
+        {
+            None => stage.open(place, router)?,
+            Some(tls) => {
+                stage.journal().record(
+                    &place.name,
+                    Event::Fault(FaultEvent {
+                        which: "tls".to_owned(),
+                        place: "handshake".to_owned(),
+                        did: format!("F16: {}", tls.in_words()),
+                    }),
+                );
+                stage.open_with(place, router, tls.leaf(), tls.handshake())?;
+            }
+        }
         if let Some(issuer) = issuer {
             open_admin(&stage, place, &issuer, issuers.len()).await?;
             issuers.insert(place.name.clone(), issuer);

@@ -1,6 +1,7 @@
 //! The player: sets the stage, lets every actor begin, plays the steps, checks the expectations, ends it all.
 
 mod cast;
+mod faults;
 mod files;
 mod outside;
 mod people;

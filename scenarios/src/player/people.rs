@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::cast::admin_name;
 use super::requests::{basic, form, send};
 use super::steps::{Story, save_members};
-use crate::format::{ActorSpec, Flow, GetToken, Kind, Replicate};
+use crate::format::{ActorSpec, Flow, GetToken, Kind, Replicate, RotateKeys};
 use crate::loader::{did_of, url_of};
 
 /// Asks Rucio for a replication rule (rucio page §1.4), logging in first (§1.3) when there is no token to show.
@@ -261,6 +261,24 @@ pub(super) async fn leave_group(story: &Story<'_>, user: &str, group: &str) -> R
     change_user(story, "PATCH", user, Some(&json!({ "groups": rest })))
         .await
         .map(drop)
+}
+
+/// Has a new key sign, as the issuer's administrator.
+pub(super) async fn rotate_keys(story: &Story<'_>, step: &RotateKeys) -> Result<(), String> {
+    let before = administer(story, "GET", "/keys", None).await?;
+    administer(story, "POST", "/keys", Some(&json!({ "now": true }))).await?;
+    if step.keep_old {
+        return Ok(());
+    }
+    let known = before.as_array().or_else(|| before["keys"].as_array());
+    for kid in known
+        .into_iter()
+        .flatten()
+        .filter_map(|key| key["kid"].as_str())
+    {
+        administer(story, "DELETE", &format!("/keys/{kid}"), None).await?;
+    }
+    Ok(())
 }
 
 /// Asks the administrator's listener of the issuer about a user.

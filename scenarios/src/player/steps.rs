@@ -48,7 +48,11 @@ pub(super) async fn play(
         let seq = running.stage.journal().record_after("stage", None, event);
         if let Step::Await(step) = &told.what {
             let journal = running.stage.journal();
-            match wait(journal, step, story.since, story.rule.as_deref()).await {
+            let (since, rule) = match &step.of {
+                Some(name) => (0, story.saved.get(name).ok()),
+                None => (story.since, story.rule.as_deref()),
+            };
+            match wait(journal, step, since, rule).await {
                 Waited::Reached => continue,
                 Waited::InVain(why, records) => {
                     return Ok(vec![in_vain(scenario, told, asked, why, records)]);
@@ -102,6 +106,7 @@ async fn one(story: &mut Story<'_>, step: &Step) -> Result<(), String> {
         Step::GetToken(step) => people::get_token(story, step).await,
         Step::SuspendUser(step) => people::suspend(story, &step.user).await,
         Step::LeaveGroup(step) => people::leave_group(story, &step.user, &step.group).await,
+        Step::RotateKeys(step) => people::rotate_keys(story, step).await,
         Step::Put(step) => files::put(story, step).await,
         Step::Get(step) => files::get(story, step).await,
         Step::Copy(step) => files::copy(story, step).await,
@@ -266,6 +271,14 @@ pub(super) fn in_words(step: &Step) -> String {
         },
         Step::Note(text) => text.clone(),
         Step::SuspendUser(s) => format!("the issuer's administrator suspends {}", s.user),
+        Step::RotateKeys(s) => format!(
+            "the issuer's administrator has a new key sign{}",
+            if s.keep_old {
+                ""
+            } else {
+                " and takes the old one away"
+            }
+        ),
         Step::LeaveGroup(s) => format!(
             "the issuer's administrator takes {} out of {}",
             s.user, s.group

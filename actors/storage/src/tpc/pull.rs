@@ -18,7 +18,7 @@ use crate::area::{Area, AreaError, Arrival};
 use crate::checksum::{Checksum, parse_digest, parse_repr_digest};
 use crate::dialect::{DialectName, Doing, Partial, Prehead};
 use crate::element::Element;
-use crate::faults::{NamedFault, Reporting};
+use crate::faults::{self, NamedFault, Reporting};
 use crate::methods::Call;
 use crate::namespace::{FileMeta, TreeError};
 use crate::path::CleanPath;
@@ -149,6 +149,11 @@ impl Pull {
             .await
     }
 
+    /// Whether this fault acts on it.
+    fn has(&self, fault: &str) -> bool {
+        self.fault.as_ref().is_some_and(|one| one.is(fault))
+    }
+
     /// What the client said of itself, for the reader.
     fn tell(&self) {
         let flow = self.asked.scitag;
@@ -186,10 +191,7 @@ impl Pull {
         let outcome = match self.fetch(&mut arrival, size).await {
             Ok(claims) => self.keep(arrival, &claims).await,
             Err(why) => {
-                let left = self
-                    .fault
-                    .as_ref()
-                    .is_some_and(|fault| fault.is("leave-partial"));
+                let left = self.has("leave-partial") || self.has("false-success");
                 if left || self.element.dialect.tpc.partial == Partial::Left {
                     self.leave(arrival).await;
                 }
@@ -199,11 +201,7 @@ impl Pull {
         match outcome {
             Ok(file) => {
                 writing.done(&file);
-                if self
-                    .fault
-                    .as_ref()
-                    .is_some_and(|fault| fault.is("lose-file"))
-                {
+                if self.has("lose-file") {
                     let now = self.element.actor.clock().millis();
                     let _gone = self.area.remove(&self.path, false, now);
                     self.element
@@ -294,6 +292,9 @@ impl Pull {
                     arrival.bytes()
                 )
             })?;
+            if self.has("full-midway") && arrival.bytes() >= faults::PIECE {
+                return Err("507 Insufficient Storage: no space left".into());
+            }
             if let Ok(bytes) = frame.into_data() {
                 let length = bytes.len() as u64;
                 arrival.write(bytes).await.map_err(|error| told(&error))?;
@@ -321,6 +322,12 @@ impl Pull {
                 return Err("no checksum in HEAD response".into());
             }
         }
+        if self.has("target-appears") {
+            self.somebody_else().await;
+        }
+        if self.asked.overwrite == Some(false) && self.element.door.peek(&self.path) {
+            return Err("target file exists by now and Overwrite is false".into());
+        }
         let now = self.element.actor.clock().millis();
         let (file, _) = complete
             .commit(self.parents, now)
@@ -329,6 +336,23 @@ impl Pull {
             tape.written(&self.element.actor, &self.area, &self.path, &file);
         }
         Ok(file)
+    }
+
+    /// Somebody else stores the target (a fault).
+    async fn somebody_else(&self) {
+        let Ok(mut other) = self.area.begin(&self.path, &[]) else {
+            return;
+        };
+        let written = other.write("somebody else was faster\n".into()).await;
+        if written.is_ok()
+            && let Ok(complete) = other.complete().await
+        {
+            let now = self.element.actor.clock().millis();
+            let _stored = complete.commit(self.parents, now);
+            let why = "somebody else stored it, by a fault";
+            self.element
+                .file_state(&self.path, "being written", "available", why);
+        }
     }
 
     /// Some servers leave what has arrived (storage page §2.7).

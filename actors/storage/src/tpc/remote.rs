@@ -1,7 +1,9 @@
 //! Asking the other side: headers of the copy, redirects, time bounds.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use carnet_stage::{Client, Clock};
+use carnet_stage::{Client, ClientError, Clock};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use url::Url;
 
@@ -10,9 +12,6 @@ use super::redirect::{self, MOST, Rules};
 use super::report::Progress;
 use crate::element::Element;
 use crate::faults;
-
-/// How long the other side may take for the head of its answer.
-const FIRST_BYTE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// The other side of a copy.
 pub(super) struct Remote<'a> {
@@ -47,6 +46,9 @@ impl Remote<'_> {
         let mut url = self.url.clone();
         let mut headers = self.headers.to_vec();
         let client = self.element.actor.client().http1();
+        // The head of an answer may take twice as long as a pause in its body (storage page §2.7).
+        let patience = self.element.copier.stall * 2;
+        let mut again = matches!(method, Method::GET | Method::HEAD);
         for _ in 0..=MOST {
             guard::check(self.element, &url).await?;
             let mut request = Request::builder().method(method.clone()).uri(url.as_str());
@@ -78,13 +80,19 @@ impl Remote<'_> {
                 url.path(),
                 client.send(request),
             );
-            let found = match Clock::within_real(FIRST_BYTE, sent).await {
+            let found = match self.answered(patience, sent).await {
                 Some(Ok(found)) => found,
+                // A kept connection may be closed as the request arrives: what changes nothing is asked once more
+                // (RFC 9110 §9.2.2).
+                Some(Err(ClientError::Protocol { .. })) if again => {
+                    again = false;
+                    continue;
+                }
                 Some(Err(error)) => return Err(error.to_string()),
                 None => {
                     return Err(format!(
-                        "{method}: no answer within {} s",
-                        FIRST_BYTE.as_secs()
+                        "timeout on {method}: no answer in {} seconds",
+                        patience.as_secs()
                     ));
                 }
             };
@@ -109,6 +117,28 @@ impl Remote<'_> {
             url = next;
         }
         Err(format!("{method}: more than {MOST} redirects"))
+    }
+}
+
+impl Remote<'_> {
+    /// The head of an answer, unless so much time passes in which nothing is sent either.
+    async fn answered(
+        &self,
+        patience: Duration,
+        sent: impl Future<Output = Result<Response<Body>, ClientError>>,
+    ) -> Option<Result<Response<Body>, ClientError>> {
+        tokio::pin!(sent);
+        let mut before = self.progress.bytes();
+        loop {
+            if let Some(found) = Clock::within_real(patience, sent.as_mut()).await {
+                return Some(found);
+            }
+            let now = self.progress.bytes();
+            if now == before {
+                return None;
+            }
+            before = now;
+        }
     }
 }
 

@@ -37,6 +37,11 @@ impl Progress {
         self.moved.store(now, Ordering::Relaxed);
     }
 
+    /// How many bytes have moved.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// A connection to the other side is in use.
     pub(super) fn connected(&self, address: SocketAddr) {
         let name = format!("tcp:{address}");
