@@ -62,7 +62,7 @@ fn small(name: &str) -> Vec<String> {
     for (actor, placed) in &scenario.actors {
         if let carnet_scenarios::format::ActorSpec::Storage(settings) = &placed.spec {
             for (file, content) in &settings.files {
-                if content.size.is_some_and(|size| size.0 > 1 << 20) {
+                if content.size.is_some_and(|size| size.0 == 64 << 20) {
                     set.push(format!("actors.{actor}.storage.files.\"{file}\"=1 MiB"));
                 }
             }

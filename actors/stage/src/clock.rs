@@ -132,11 +132,15 @@ impl Clock {
 
     /// Waits for `time` to pass on this view.
     pub async fn sleep(&self, time: Duration) {
-        let until = saturating(
+        self.sleep_until(self.after(time)).await;
+    }
+
+    /// The moment so much later than now.
+    pub fn after(&self, time: Duration) -> Timestamp {
+        saturating(
             self.now(),
             SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX),
-        );
-        self.sleep_until(until).await;
+        )
     }
 
     /// Runs `work` for at most `time` of real (not stage) time; `None` when it did not end. For bounds on

@@ -92,8 +92,10 @@ impl TapeSystem {
     ) {
         let Some(wait) = self.archive else { return };
         let (owner, area, path, number) = (actor.clone(), area.clone(), path.clone(), file.number);
+        // Counted from now, not from when the task first runs.
+        let until = actor.clock().after(wait);
         actor.spawn(async move {
-            owner.clock().sleep(wait).await;
+            owner.clock().sleep_until(until).await;
             move_to(&owner, &area, &path, Locality::DiskAndTape, |file| {
                 file.number == number && file.size > 0
             });
@@ -265,14 +267,14 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
         "SUBMITTED",
         &format!("{} files", coming.len()),
     );
-    let (actor, requests, wait, key) = (
+    let (actor, requests, until, key) = (
         element.actor.clone(),
         tape.requests.clone(),
-        tape.stage,
+        element.actor.clock().after(tape.stage),
         id.clone(),
     );
     element.actor.spawn(async move {
-        actor.clock().sleep(wait).await;
+        actor.clock().sleep_until(until).await;
         if stuck {
             return;
         }

@@ -363,7 +363,7 @@ impl World {
             .map(|j| {
                 (
                     j.demand.clone(),
-                    j.checks.iter().find(|c| !c.ok).map(|c| c.name.clone()),
+                    j.checks.iter().find(|c| !c.ok).map(|c| c.name.to_string()),
                 )
             })
             .collect()
