@@ -6,6 +6,16 @@ use carnet_scenarios::library::{self, Entry};
 
 use crate::{Outcome, output};
 
+/// The order in which themes are learned; one that is not here comes after them.
+const ORDER: [&str; 4] = ["seed", "flows", "refusals", "faults"];
+
+fn place(theme: &str) -> usize {
+    ORDER
+        .iter()
+        .position(|known| *known == theme)
+        .unwrap_or(ORDER.len())
+}
+
 pub(crate) fn list(filter: Option<&str>) -> anyhow::Result<Outcome> {
     let filter = filter.map(str::to_lowercase);
     let wanted = |entry: &&Entry| {
@@ -14,7 +24,8 @@ pub(crate) fn list(filter: Option<&str>) -> anyhow::Result<Outcome> {
                 || entry.title().to_lowercase().contains(filter)
         })
     };
-    let scenarios: Vec<&Entry> = library::all().iter().filter(wanted).collect();
+    let mut scenarios: Vec<&Entry> = library::all().iter().filter(wanted).collect();
+    scenarios.sort_by_key(|entry| place(entry.theme()));
     let worlds: Vec<&Entry> = library::worlds().filter(wanted).collect();
     anyhow::ensure!(
         !scenarios.is_empty() || !worlds.is_empty(),
