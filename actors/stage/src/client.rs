@@ -53,6 +53,7 @@ pub enum ClientError {
 pub struct Client {
     shared: Arc<Shared>,
     http1_only: bool,
+    plain: bool,
 }
 
 struct Shared {
@@ -95,6 +96,7 @@ impl Client {
         Self {
             shared: Arc::new(shared),
             http1_only: false,
+            plain: false,
         }
     }
 
@@ -103,15 +105,29 @@ impl Client {
         Self {
             shared: Arc::clone(&self.shared),
             http1_only: true,
+            plain: self.plain,
         }
     }
 
-    /// Sends one request to an absolute https URL and gives the answer as soon as its head is there.
+    /// The same client, to whom http without TLS is good enough: for copies whose caller says so, never for keys or
+    /// tokens (TOK-8).
+    pub fn plain_too(&self) -> Self {
+        Self {
+            plain: true,
+            ..self.clone()
+        }
+    }
+
+    /// Sends one request to an absolute URL (https, unless plain is allowed) and gives the answer as soon as its head is there.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, ClientError> {
         spell(&mut request).await;
         let shared = &*self.shared;
         let uri = request.uri();
         let host = uri.host().unwrap_or_default().to_owned();
+        if !self.plain && uri.scheme_str() != Some("https") {
+            let why = format!("{uri} is not an https address");
+            return Err(ClientError::Connect { host, why });
+        }
         let peer = shared.names.actor_at(&host, uri.port_u16());
         let hyper = if self.http1_only {
             &shared.http1

@@ -1,4 +1,5 @@
-//! How the outgoing client connects: names through the topology, then TCP, then TLS.
+//! How the outgoing client connects: names through the topology, then TCP, then TLS; without TLS only for a
+//! client that may.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,8 +40,8 @@ pub(crate) enum ConnectError {
     Tls(#[source] io::Error),
     #[error("no connection within {} s", CONNECT_WITHIN.as_secs())]
     Slow,
-    #[error("{0} is not an https address")]
-    NotHttps(String),
+    #[error("{0} is neither an https nor an http address")]
+    NotHttp(String),
 }
 
 #[derive(Clone)]
@@ -49,11 +50,17 @@ pub(crate) struct Connector {
     pub(crate) tls: Arc<ClientConfig>,
 }
 
-/// A TLS connection as hyper wants it.
+/// A connection as hyper wants it.
 pub(crate) struct Stream {
-    inner: TokioIo<TlsStream<BufReader<TcpStream>>>,
+    wire: Wire,
     h2: bool,
     peer: Option<SocketAddr>,
+}
+
+/// With TLS or without.
+enum Wire {
+    Tls(Box<TokioIo<TlsStream<BufReader<TcpStream>>>>),
+    Plain(TokioIo<TcpStream>),
 }
 
 /// The socket address an answer came from, found in the answer's extensions.
@@ -62,11 +69,13 @@ pub(crate) struct RemoteAddr(pub(crate) SocketAddr);
 
 impl Connector {
     async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
-        if uri.scheme_str() != Some("https") {
-            return Err(ConnectError::NotHttps(uri.to_string()));
-        }
+        let (plain, usual) = match uri.scheme_str() {
+            Some("https") => (false, 443),
+            Some("http") => (true, 80),
+            _ => return Err(ConnectError::NotHttp(uri.to_string())),
+        };
         let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(443);
+        let port = uri.port_u16().unwrap_or(usual);
         let work = async {
             let tcp = match self.names.resolve(host, port) {
                 Some(addr) => TcpStream::connect(addr).await,
@@ -83,6 +92,13 @@ impl Connector {
             })?;
             tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
             let peer = tcp.peer_addr().ok();
+            if plain {
+                return Ok(Stream {
+                    wire: Wire::Plain(TokioIo::new(tcp)),
+                    h2: false,
+                    peer,
+                });
+            }
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
                 .map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
             let tls = TlsConnector::from(Arc::clone(&self.tls))
@@ -91,7 +107,7 @@ impl Connector {
                 .map_err(ConnectError::Tls)?;
             let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
             Ok(Stream {
-                inner: TokioIo::new(tls),
+                wire: Wire::Tls(Box::new(TokioIo::new(tls))),
                 h2,
                 peer,
             })
@@ -131,13 +147,29 @@ impl Connection for Stream {
     }
 }
 
+/// The same call on either wire.
+macro_rules! on_wire {
+    ($stream:expr, $wire:ident => $call:expr) => {
+        match &mut $stream.wire {
+            Wire::Tls(tls) => {
+                let $wire = Pin::new(&mut **tls);
+                $call
+            }
+            Wire::Plain(tcp) => {
+                let $wire = Pin::new(tcp);
+                $call
+            }
+        }
+    };
+}
+
 impl Read for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        on_wire!(self, wire => wire.poll_read(cx, buf))
     }
 }
 
@@ -147,19 +179,22 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        on_wire!(self, wire => wire.poll_write(cx, buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        on_wire!(self, wire => wire.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        on_wire!(self, wire => wire.poll_shutdown(cx))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        match &self.wire {
+            Wire::Tls(tls) => tls.is_write_vectored(),
+            Wire::Plain(tcp) => tcp.is_write_vectored(),
+        }
     }
 
     fn poll_write_vectored(
@@ -167,6 +202,6 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        on_wire!(self, wire => wire.poll_write_vectored(cx, bufs))
     }
 }

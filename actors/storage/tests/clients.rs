@@ -17,6 +17,7 @@ async fn oddities_are_put_up_with_and_abuses_are_not() {
     let other = test.token("storage.read:/");
     let large = test.mint(json!({ "scope": "storage.read:/", "pad": "x".repeat(12 << 10) }));
     assert!(large.len() > 16 << 10);
+    let plain = test.serve_plainly("without TLS").await;
     let auth = format!("Authorization: Bearer {token}\r\n");
     let source = "Source: https://se2.example/d/f\r\n";
     let transfer = format!("TransferHeaderAuthorization: Bearer {token}\r\n");
@@ -44,6 +45,12 @@ async fn oddities_are_put_up_with_and_abuses_are_not() {
             "dav and davs",
             "COPY /d/g4",
             gfal.replace("https://", "davs://"),
+            202,
+        ),
+        (
+            "a source without TLS",
+            "COPY /d/g7",
+            format!("{auth}Source: http://localhost:{plain}/f\r\n"),
             202,
         ),
         (

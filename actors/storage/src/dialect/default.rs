@@ -121,6 +121,8 @@ pub(super) const TPC: Tpc = Tpc {
     overwrite_false: 412,
     both: Some(400),
     neither: 400,
+    allow_downgrade: false,
+    davs_is_plain: false,
     relative: 400,
     no_parent: 409,
     push_missing: 404,

@@ -428,6 +428,10 @@ pub struct Tpc {
     pub both: Option<u16>,
     /// Neither.
     pub neither: u16,
+    /// A redirect may lead from https to http, also where the scenario does not say so.
+    pub allow_downgrade: bool,
+    /// `davs` is understood, and connected to without TLS.
+    pub davs_is_plain: bool,
     /// A `Source` that is no absolute URL.
     pub relative: u16,
     /// A pull whose parent collection is not there and is not made.

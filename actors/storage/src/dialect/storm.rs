@@ -142,6 +142,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         on_disconnect: OnDisconnect::Continue,
         verify_push: VerifyPush::None,
         neither: 500,
+        allow_downgrade: true,
+        davs_is_plain: true,
         relative: 500,
         onto_directory: 412,
         compares: false,

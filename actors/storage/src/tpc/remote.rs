@@ -40,12 +40,12 @@ impl Remote<'_> {
     ) -> Result<Response<Body>, String> {
         let copies = &self.element.config.copies;
         let rules = Rules {
-            allow_downgrade: copies.allow_downgrade,
+            allow_downgrade: copies.allow_downgrade || self.element.dialect.tpc.allow_downgrade,
             trusted: copies.trusted_redirects.clone(),
         };
         let mut url = self.url.clone();
         let mut headers = self.headers.to_vec();
-        let client = self.element.actor.client().http1();
+        let client = self.element.actor.client().http1().plain_too();
         // The head of an answer may take twice as long as a pause in its body (storage page §2.7).
         let patience = self.element.copier.stall * 2;
         let mut again = matches!(method, Method::GET | Method::HEAD);

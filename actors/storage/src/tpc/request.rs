@@ -160,6 +160,7 @@ pub fn overwrite(headers: &HeaderMap, odd: OddOverwrite) -> Result<Option<bool>,
 fn remote(text: &str, field: &str, dialect: &Dialect) -> Result<Url, CopyFault> {
     let renamed = match text.split_once("://") {
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
+            "davs" if dialect.tpc.davs_is_plain => format!("http://{rest}"),
             "https" | "davs" => format!("https://{rest}"),
             "http" | "dav" => format!("http://{rest}"),
             _ => {

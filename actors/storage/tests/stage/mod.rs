@@ -29,7 +29,7 @@ use http::{Request, Response};
 use jiff::SignedDuration;
 use rustls_pki_types::ServerName;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -178,6 +178,29 @@ impl TestStage {
             .await
             .unwrap();
         self.stage.open(&place, router).unwrap();
+    }
+
+    /// A server without TLS that has one text for everybody; its port.
+    pub async fn serve_plainly(&self, text: &'static str) -> u16 {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = tokio::net::TcpListener::bind(any).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.user.spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let mut tcp = tokio::io::BufReader::new(tcp);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") && tcp.read_line(&mut head).await.unwrap_or(0) > 0
+                {
+                }
+                let length = text.len();
+                let body = if head.starts_with("HEAD") { "" } else { text };
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                let _gone_or_told = tcp.get_mut().write_all(answer.as_bytes()).await;
+            }
+        });
+        port
     }
 
     /// A token with a scope, good for an hour at any storage element.
