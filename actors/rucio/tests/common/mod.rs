@@ -7,6 +7,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
+pub mod calls;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
