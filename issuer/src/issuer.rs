@@ -55,6 +55,8 @@ pub struct Issuer {
     pub aup: RwLock<AupBook>,
     /// Lines to home institutes.
     pub(crate) institutes: Vec<Line>,
+    /// When it came up, Unix seconds.
+    pub started: i64,
     /// Signing keys.
     pub keys: Keys,
     /// Makes answers.
@@ -74,6 +76,27 @@ pub struct PolicyTexts {
     pub exchange_ids: Vec<u64>,
     /// The last number given.
     pub last_id: u64,
+    /// The scope policies' numbers.
+    pub scope_ids: Vec<u64>,
+    /// The last of them given.
+    pub last_scope_id: u64,
+}
+
+impl PolicyTexts {
+    /// Numbers all scope policies anew, after those that were given before.
+    pub fn number_scope(&mut self) {
+        let first = self.last_scope_id + 1;
+        self.last_scope_id += self.scope.len() as u64;
+        self.scope_ids = (first..=self.last_scope_id).collect();
+    }
+
+    /// Adds a scope policy and gives its number.
+    pub fn add_scope(&mut self, policy: crate::config::ScopePolicyConfig) -> u64 {
+        self.last_scope_id += 1;
+        self.scope.push(policy);
+        self.scope_ids.push(self.last_scope_id);
+        self.last_scope_id
+    }
 }
 
 impl Issuer {
@@ -112,6 +135,8 @@ impl Issuer {
         let mut texts = PolicyTexts {
             exchange_ids: Vec::new(),
             last_id: 0,
+            scope_ids: Vec::new(),
+            last_scope_id: 0,
             scope: config
                 .scope_policies
                 .clone()
@@ -123,6 +148,7 @@ impl Issuer {
         };
         texts.last_id = texts.exchange.len() as u64;
         texts.exchange_ids = (1..=texts.last_id).collect();
+        texts.number_scope();
         Self {
             aup: RwLock::new(AupBook::new(config.aup.as_ref(), now)),
             scope_policies: RwLock::new(Arc::new(ScopePolicies::new(&texts.scope, &rules))),
@@ -141,6 +167,7 @@ impl Issuer {
                 .cloned()
                 .map(Line::new)
                 .collect(),
+            started: now,
             keys: Keys::default(),
             actor,
             config,

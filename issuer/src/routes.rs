@@ -78,14 +78,21 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
             &format!("{registration}/{{id}}"),
             any(at::registration::manage),
         )
-        .route(SCIM_ME, any(at::scim::me))
-        .route(SCIM_USERS, any(at::scim::users))
-        .route(&format!("{SCIM_USERS}/{{id}}"), any(at::scim::user))
-        .route(SCIM_GROUPS, any(at::scim::groups))
-        .route(&format!("{SCIM_GROUPS}/{{id}}"), any(at::scim::group))
+        .route(SCIM_ME, any(at::scim::users::me))
+        .route(SCIM_USERS, any(at::scim::users::users))
+        .route(&format!("{SCIM_USERS}/{{id}}"), any(at::scim::users::user))
+        .route(SCIM_GROUPS, any(at::scim::groups::groups))
+        .route(
+            &format!("{SCIM_GROUPS}/{{id}}"),
+            any(at::scim::groups::group),
+        )
         .route(
             &format!("{SCIM_GROUPS}/{{id}}/members"),
-            any(at::scim::members),
+            any(at::scim::groups::members),
+        )
+        .route(
+            &format!("{SCIM_GROUPS}/{{id}}/subgroups"),
+            any(at::scim::groups::subgroups),
         )
         .route(TOKEN, any(at::token::serve))
         .route(AUTHORIZE, any(at::authorize::serve))
@@ -115,12 +122,16 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
         .route(AUP, any(at::aup::policy))
         .route(&format!("{AUP}/signature"), any(at::aup::signature))
         .route(&format!("{AUP}/touch"), any(at::aup::touch))
-        .route(EXCHANGE_POLICIES, any(at::api::exchange_policies))
+        .route(EXCHANGE_POLICIES, any(at::policies::exchange_policies))
         .route(
             &format!("{EXCHANGE_POLICIES}/{{id}}"),
-            any(at::api::exchange_policy),
+            any(at::policies::exchange_policy),
         )
-        .route(SCOPE_POLICIES, any(at::api::scope_policies))
+        .route(SCOPE_POLICIES, any(at::policies::scope_policies))
+        .route(
+            &format!("{SCOPE_POLICIES}/{{id}}"),
+            any(at::policies::scope_policy),
+        )
         .route(CLIENTS, any(at::api::clients))
         .route(
             &format!("{CLIENTS}/{{id}}/{{to}}"),

@@ -312,7 +312,9 @@ pub(super) async fn scope_policies(State(issuer): Here, request: Request) -> Res
                 "the administrator puts {} scope policies in force",
                 all.len()
             ));
-            write(&issuer.policy_texts).scope = all;
+            let mut texts = write(&issuer.policy_texts);
+            texts.scope = all;
+            texts.number_scope();
             (200, json!({}))
         }),
         _ => no_method(),

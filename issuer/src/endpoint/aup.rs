@@ -91,7 +91,7 @@ pub async fn policy(State(issuer): Here, request: Request) -> Response {
             None => problem(&issuer, 404, NONE),
         };
     }
-    if let Err(refusal) = admin(&issuer, request.headers()) {
+    if let Err(refusal) = admin(&issuer, request.method(), request.headers()) {
         return issuer.refuse(&refusal, Caching::Never);
     }
     let method = request.method().clone();
@@ -125,7 +125,7 @@ pub async fn policy(State(issuer): Here, request: Request) -> Response {
 
 /// `POST /iam/aup/touch`: everybody must sign again.
 pub async fn touch(State(issuer): Here, request: Request) -> Response {
-    if let Err(refusal) = admin(&issuer, request.headers()) {
+    if let Err(refusal) = admin(&issuer, request.method(), request.headers()) {
         return issuer.refuse(&refusal, Caching::Never);
     }
     if *request.method() != Method::POST {

@@ -13,6 +13,7 @@ pub mod introspect;
 pub mod jwk;
 pub mod keys;
 pub mod login;
+pub mod policies;
 pub mod registration;
 pub mod revoke;
 pub mod scim;

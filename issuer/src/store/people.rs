@@ -239,7 +239,13 @@ impl People {
     pub fn change(&self, uuid: &str, change: impl FnOnce(&mut User)) -> Option<Arc<User>> {
         let mut book = write(&self.book);
         let mut user = User::clone(book.users.get(uuid)?);
+        let known_as = Arc::clone(&user.username);
         change(&mut user);
+        if user.username != known_as {
+            book.by_name.remove(&known_as);
+            book.by_name
+                .insert(Arc::clone(&user.username), Arc::clone(&user.uuid));
+        }
         user.memberships = book.memberships(std::mem::take(&mut user.memberships.all));
         let user = Arc::new(user);
         book.users.insert(Arc::clone(&user.uuid), Arc::clone(&user));
@@ -283,6 +289,44 @@ impl People {
         book.groups.push(group.clone());
         book.rank();
         Some(group)
+    }
+
+    /// Gives a group another name and description; the groups below it and everybody's memberships follow. False when
+    /// another group has that name, or there is no such group.
+    pub fn rename_group(&self, uuid: &str, name: &str, description: Option<&str>) -> bool {
+        let mut book = write(&self.book);
+        let taken = book
+            .groups
+            .iter()
+            .any(|g| *g.name == *name && *g.uuid != *uuid);
+        let old = book
+            .groups
+            .iter()
+            .find(|g| *g.uuid == *uuid)
+            .map(|g| Arc::clone(&g.name));
+        let (Some(old), false) = (old, taken) else {
+            return false;
+        };
+        let renamed = |one: &Arc<str>| match one.strip_prefix(&*old) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{name}{rest}").into()
+            }
+            _ => Arc::clone(one),
+        };
+        for group in &mut book.groups {
+            group.name = renamed(&group.name);
+            if *group.uuid == *uuid {
+                group.description = description.map(str::to_owned);
+            }
+        }
+        book.rank();
+        let users: Vec<_> = book.users.values().cloned().collect();
+        for user in users {
+            let mut user = User::clone(&user);
+            user.memberships = book.memberships(user.memberships.all.iter().map(renamed).collect());
+            book.users.insert(Arc::clone(&user.uuid), Arc::new(user));
+        }
+        true
     }
 
     /// Removes a group and every membership in it.

@@ -1,0 +1,76 @@
+//! People and groups as SCIM shows them (RFC 7643; issuer page §2.10).
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{GROUP, USER};
+use crate::issuer::Issuer;
+use crate::store::User;
+use crate::store::people::Group;
+
+/// A moment as Java's JSON library writes it.
+pub(crate) fn moment(seconds: i64) -> String {
+    Timestamp::from_second(seconds)
+        .unwrap_or_default()
+        .to_string()
+        .replace('Z', ".000Z")
+}
+
+pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
+    let all = issuer.people.groups();
+    let link = |name: &std::sync::Arc<str>| {
+        let uuid = all
+            .iter()
+            .find(|g| g.name == *name)
+            .map_or_else(String::new, |g| g.uuid.to_string());
+        json!({ "display": name.trim_start_matches('/'), "value": uuid, "$ref": issuer.url(&format!("scim/Groups/{uuid}")) })
+    };
+    let at = moment(user.updated_at);
+    let mut indigo = Map::new();
+    if !user.oidc_ids.is_empty() {
+        indigo.insert("oidcIds".into(), json!(user.oidc_ids));
+    }
+    if !issuer.rules.then() {
+        indigo.insert("serviceAccount".into(), false.into());
+    }
+    json!({
+        "id": &*user.uuid,
+        "meta": {
+            "created": at, "lastModified": at, "location": issuer.url(&format!("scim/Users/{}", user.uuid)), "resourceType": "User"
+        },
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", USER],
+        "userName": &*user.username,
+        "name": { "familyName": user.family_name, "formatted": user.name, "givenName": user.given_name },
+        "displayName": &*user.username,
+        "active": user.active,
+        "emails": [{ "type": "work", "value": user.email, "primary": true }],
+        "groups": user.memberships.all.iter().map(link).collect::<Vec<_>>(),
+        USER: indigo,
+    })
+}
+
+pub(super) fn group(issuer: &Issuer, group: &Group, all: &[Group]) -> Value {
+    let parent = group
+        .name
+        .rsplit_once('/')
+        .map(|(parent, _)| parent)
+        .filter(|parent| !parent.is_empty());
+    let parent = parent.and_then(|name| all.iter().find(|g| *g.name == *name)).map(|g| {
+        json!({
+            "display": g.name.trim_start_matches('/'), "value": &*g.uuid, "$ref": issuer.url(&format!("scim/Groups/{}", g.uuid))
+        })
+    });
+    let labels = group
+        .optional
+        .then(|| json!([{ "prefix": null, "name": "wlcg.optional-group", "value": null }]));
+    let at = moment(issuer.now());
+    json!({
+        "id": &*group.uuid,
+        "meta": {
+            "created": at, "lastModified": at, "location": issuer.url(&format!("scim/Groups/{}", group.uuid)), "resourceType": "Group"
+        },
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group", GROUP],
+        "displayName": group.name.trim_start_matches('/'),
+        GROUP: { "parentGroup": parent, "description": group.description, "labels": labels },
+    })
+}

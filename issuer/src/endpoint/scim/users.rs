@@ -1,0 +1,277 @@
+//! `/scim/Me` and `/scim/Users`: read, make, replace, patch, delete (RFC 7644 §3; issuer page §2.10).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::Method;
+use serde_json::Value;
+
+use super::{Fault, Outcome, USER, admit, answer, fault, list, operations, shown};
+use crate::config::{Level, OidcId, UserConfig};
+use crate::endpoint::policies::follow;
+use crate::endpoint::{Here, Request};
+use crate::issuer::Issuer;
+use crate::store::User;
+
+/// What a body says of a person; what it leaves out is not touched.
+#[derive(Debug, Default)]
+struct Said {
+    username: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    formatted: Option<String>,
+    email: Option<String>,
+    password: Option<String>,
+    active: Option<bool>,
+    oidc_ids: Option<Vec<OidcId>>,
+}
+
+impl Said {
+    fn read(body: &Value) -> Result<Self, Fault> {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let name = body.get("name");
+        let part = |part: &str| text(name.and_then(|name| name.get(part)));
+        let emails = body.get("emails").and_then(Value::as_array);
+        let primary =
+            emails.and_then(|all| all.iter().find(|e| e["primary"] == true).or(all.first()));
+        let ids = body.get(USER).and_then(|own| own.get("oidcIds"));
+        let oidc_ids = match ids {
+            None | Some(Value::Null) => None,
+            Some(ids) => match serde_json::from_value(ids.clone()) {
+                Ok(ids) => Some(ids),
+                Err(why) => return fault(400, format!("Invalid Scim User: oidcIds: {why}")),
+            },
+        };
+        Ok(Self {
+            username: text(body.get("userName")),
+            given_name: part("givenName"),
+            family_name: part("familyName"),
+            formatted: part("formatted"),
+            email: text(primary.and_then(|email| email.get("value"))),
+            password: text(body.get("password")),
+            active: body.get("active").and_then(Value::as_bool),
+            oidc_ids,
+        })
+    }
+
+    /// What a whole person must have.
+    fn whole(body: &Value) -> Result<Self, Fault> {
+        let said = Self::read(body)?;
+        for (name, value) in [
+            ("userName", &said.username),
+            ("name.givenName", &said.given_name),
+            ("name.familyName", &said.family_name),
+            ("emails", &said.email),
+        ] {
+            if value.as_deref().is_none_or(|value| value.trim().is_empty()) {
+                return fault(400, format!("Invalid Scim User: {name} must not be empty"));
+            }
+        }
+        Ok(said)
+    }
+
+    /// Whether somebody else has the name, the mail address or an identity already.
+    fn check_free(&self, issuer: &Issuer, own: Option<&User>) -> Result<(), Fault> {
+        let people = issuer.people.all();
+        let mut others = people
+            .iter()
+            .filter(|user| own.is_none_or(|own| own.uuid != user.uuid));
+        others.try_for_each(|user| {
+            if let Some(name) = self
+                .username
+                .as_deref()
+                .filter(|name| **name == *user.username)
+            {
+                return fault(409, format!("A user with username '{name}' already exists"));
+            }
+            if let Some(email) = self
+                .email
+                .as_deref()
+                .filter(|email| email.eq_ignore_ascii_case(&user.email))
+            {
+                return fault(
+                    409,
+                    format!("A user linked with email '{email}' already exists"),
+                );
+            }
+            let ids = self.oidc_ids.iter().flatten();
+            match ids.into_iter().find(|id| user.oidc_ids.contains(id)) {
+                Some(id) => fault(
+                    409,
+                    format!(
+                        "OIDC id '{},{}' is already bound to a user",
+                        id.issuer, id.subject
+                    ),
+                ),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn apply(self, user: &mut User) {
+        let renamed = self.given_name.is_some() || self.family_name.is_some();
+        let put = |field: &mut String, value: Option<String>| {
+            if let Some(value) = value {
+                *field = value;
+            }
+        };
+        if let Some(name) = self.username {
+            user.username = name.into();
+        }
+        put(&mut user.given_name, self.given_name);
+        put(&mut user.family_name, self.family_name);
+        let whole = format!("{} {}", user.given_name, user.family_name);
+        put(&mut user.name, self.formatted.or(renamed.then_some(whole)));
+        put(&mut user.email, self.email);
+        put(&mut user.password, self.password);
+        user.active = self.active.unwrap_or(user.active);
+        if let Some(ids) = self.oidc_ids {
+            user.oidc_ids = ids;
+        }
+    }
+}
+
+/// `/scim/Me`.
+pub async fn me(State(issuer): Here, request: Request) -> Response {
+    let asked = match admit(&issuer, request, "GET", false).await {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
+    let record = asked.record.filter(|record| record.holder.person);
+    let user = record.and_then(|record| issuer.people.by_uuid(&record.holder.sub));
+    let outcome = match user {
+        Some(user) => Ok((200, Some(shown::user(&issuer, &user)))),
+        None => fault(400, "No user linked to the current OAuth token"),
+    };
+    answer(&issuer, outcome)
+}
+
+/// `/scim/Users`: the list; POST makes a person.
+pub async fn users(State(issuer): Here, request: Request) -> Response {
+    let asked = match admit(&issuer, request, "GET,POST", true).await {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
+    let outcome = if asked.method == Method::POST {
+        make(&issuer, &asked.body)
+    } else {
+        let all = issuer.people.all();
+        Ok((
+            200,
+            Some(list(&asked.form, &all, |user| shown::user(&issuer, user))),
+        ))
+    };
+    answer(&issuer, outcome)
+}
+
+fn make(issuer: &Issuer, body: &Value) -> Outcome {
+    let said = Said::whole(body)?;
+    said.check_free(issuer, None)?;
+    let config = UserConfig {
+        username: said.username.clone().unwrap_or_default(),
+        // Nobody knows it: the person begins at an institute, or an administrator sets one.
+        password: issuer.random_text(32),
+        uuid: None,
+        groups: Vec::new(),
+        oidc_ids: Vec::new(),
+        admin: false,
+        active: true,
+        aup_signed: false,
+        given_name: None,
+        family_name: None,
+        name: None,
+        email: None,
+        email_verified: true,
+    };
+    let user = issuer
+        .people
+        .add(&config, issuer.now(), || issuer.actor.uuid().to_string());
+    let made = change(issuer, &user, said, "there");
+    Ok((201, made.map(|user| shown::user(issuer, &user))))
+}
+
+fn change(issuer: &Issuer, user: &User, said: Said, to: &str) -> Option<Arc<User>> {
+    let now = issuer.now();
+    let changed = issuer.people.change(&user.uuid, |user| {
+        said.apply(user);
+        user.updated_at = now;
+    })?;
+    if changed.username != user.username {
+        follow(issuer, Level::Account, &user.username, &changed.username);
+    }
+    issuer
+        .actor
+        .state("issuer.user", &changed.username, "", to, "by SCIM");
+    Some(changed)
+}
+
+/// `/scim/Users/{id}`.
+pub async fn user(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
+    let asked = match admit(&issuer, request, "GET,PUT,PATCH,DELETE", true).await {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
+    let Some(user) = issuer.people.by_uuid(&id) else {
+        return answer(&issuer, fault(404, format!("No user mapped to id '{id}'")));
+    };
+    let outcome = match asked.method {
+        Method::PUT => replace(&issuer, &user, &asked.body),
+        Method::PATCH => patch(&issuer, &user, &asked.body),
+        Method::DELETE => {
+            issuer.people.remove(&id);
+            let ended = issuer.tokens.revoke_where(|holder| *holder.sub == *id);
+            let why = format!(
+                "by SCIM; {} access and {} refresh tokens end",
+                ended.0, ended.1
+            );
+            issuer
+                .actor
+                .state("issuer.user", &user.username, "there", "gone", &why);
+            Ok((204, None))
+        }
+        _ => Ok((200, Some(shown::user(&issuer, &user)))),
+    };
+    answer(&issuer, outcome)
+}
+
+fn replace(issuer: &Issuer, user: &User, body: &Value) -> Outcome {
+    let mut said = Said::whole(body)?;
+    said.check_free(issuer, Some(user))?;
+    // Whole means whole: what is not said is not there any more.
+    said.oidc_ids.get_or_insert_default();
+    let changed = change(issuer, user, said, "changed");
+    Ok((200, changed.map(|user| shown::user(issuer, &user))))
+}
+
+fn patch(issuer: &Issuer, user: &Arc<User>, body: &Value) -> Outcome {
+    let mut current = Arc::clone(user);
+    for (op, path, value) in operations(body)? {
+        if let Some(path) = path.filter(|path| !path.is_empty()) {
+            return fault(400, format!("path value {path} is not currently supported"));
+        }
+        let mut said = Said::read(value)?;
+        let ids = said.oidc_ids.take();
+        match op.as_str() {
+            "replace" => said.oidc_ids = ids,
+            "add" | "remove" => {
+                let ids = ids.unwrap_or_default();
+                let mut all = current.oidc_ids.clone();
+                all.retain(|id| !ids.contains(id));
+                if op == "add" {
+                    all.extend(ids);
+                } else {
+                    said = Said::default();
+                }
+                said.oidc_ids = Some(all);
+            }
+            _ => {}
+        }
+        said.check_free(issuer, Some(user))?;
+        match change(issuer, user, said, "changed") {
+            Some(changed) => current = changed,
+            None => return fault(404, format!("No user mapped to id '{}'", user.uuid)),
+        }
+    }
+    Ok((204, None))
+}

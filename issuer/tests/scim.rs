@@ -1,0 +1,644 @@
+//! People, groups and memberships by SCIM, and the policies where IAM has them: written over the same store that tokens
+//! are made from (RFC 7644; issuer page §2.10).
+
+#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+
+mod common;
+
+use common::{Answer, Bench, Browser};
+use http::Request;
+use serde_json::{Value, json};
+
+const WORLD: &str = r#"
+groups = [{ name = "/vo", uuid = "g-vo" }, { name = "/vo/ops", uuid = "g-ops" }]
+users = [
+  { username = "ann", uuid = "u-ann", groups = ["/vo", "/vo/ops"], email = "ann@vo.example", oidc_ids = [{ issuer = "https://idp.example", subject = "ann" }] },
+  { username = "bob", uuid = "u-bob", email = "bob@vo.example" },
+  { username = "boss", uuid = "u-boss", admin = true },
+]
+scope_policies = [{ rule = "PERMIT" }, { level = "group", group = "/vo/ops", rule = "DENY", scopes = ["fts"] }]
+clients = [
+  { client_id = "sync", client_secret = "s", scope = ["scim:read", "scim:write"] },
+  { client_id = "reader", client_secret = "s", scope = ["scim:read", "iam:admin.read"] },
+  { client_id = "writer", client_secret = "s", scope = ["iam:admin.read", "iam:admin.write"] },
+  { client_id = "app", client_secret = "s", grant_types = ["password"], scope = ["openid", "fts", "wlcg.groups"] },
+]
+"#;
+
+struct World {
+    bench: Bench,
+    token: String,
+}
+
+impl World {
+    async fn new(compat: &str, client: &str) -> Self {
+        let bench = Bench::from_toml(&format!("compat = \"{compat}\"\n{WORLD}"));
+        let token = bench
+            .token(client, "s", &[("grant_type", "client_credentials")])
+            .await
+            .text("access_token");
+        Self { bench, token }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.ask_as("application/scim+json", method, path, body)
+            .await
+    }
+
+    async fn ask_as(&self, kind: &str, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", kind);
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.bench
+            .send(request.body(carnet_stage::Body::from(body)).unwrap())
+            .await
+    }
+
+    /// Groups and scope that ann's token has.
+    async fn ann(&self, name: &str) -> (Value, String) {
+        let form = [
+            ("grant_type", "password"),
+            ("username", name),
+            ("password", "password"),
+            ("scope", "openid fts wlcg.groups"),
+        ];
+        let answer = self.bench.token("app", "s", &form).await;
+        let text = answer.text("scope");
+        let mut scope: Vec<&str> = text.split(' ').collect();
+        scope.sort_unstable();
+        (answer.claims()["wlcg.groups"].clone(), scope.join(" "))
+    }
+}
+
+fn person(username: &str, email: &str) -> Value {
+    json!({ "userName": username, "name": { "givenName": "Eve", "familyName": "Lee" }, "emails": [{ "value": email, "primary": true }] })
+}
+
+fn patch(op: &str, path: Value, value: Value) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "operations": [{ "op": op, "path": path, "value": value }] })
+}
+
+#[tokio::test]
+async fn people_are_made_changed_and_deleted() {
+    for compat in ["strict", "iam-1.12", "iam-1.7"] {
+        let world = World::new(compat, "sync").await;
+        let made = world
+            .ask("POST", "/scim/Users", person("eve", "eve@vo.example"))
+            .await;
+        assert_eq!(made.status, 201, "{compat}: {}", made.body);
+        assert_eq!(
+            made.header("content-type"),
+            Some("application/scim+json;charset=UTF-8")
+        );
+        let at = format!("/scim/Users/{}", made.text("id"));
+        assert_eq!(
+            made.json()["meta"]["location"],
+            format!("https://iam.example{at}")
+        );
+        let shown = world.ask("GET", &at, Value::Null).await.json();
+        assert_eq!(
+            (
+                &shown["userName"],
+                &shown["active"],
+                &shown["name"]["formatted"]
+            ),
+            (&json!("eve"), &json!(true), &json!("Eve Lee"))
+        );
+
+        // A part at a time, then whole.
+        let change = json!({ "userName": "evelyn", "active": false, "urn:indigo-dc:scim:schemas:IndigoUser": { "oidcIds": [{ "issuer": "https://idp.example", "subject": "eve" }] } });
+        assert_eq!(
+            world
+                .ask("PATCH", &at, patch("replace", Value::Null, change.clone()))
+                .await
+                .status,
+            204,
+            "{compat}"
+        );
+        let shown = world.ask("GET", &at, Value::Null).await.json();
+        assert_eq!(
+            (
+                &shown["userName"],
+                &shown["active"],
+                &shown["emails"][0]["value"]
+            ),
+            (&json!("evelyn"), &json!(false), &json!("eve@vo.example"))
+        );
+        let ids = |shown: &Value| {
+            shown["urn:indigo-dc:scim:schemas:IndigoUser"]["oidcIds"]
+                .as_array()
+                .map_or(0, Vec::len)
+        };
+        assert_eq!(ids(&shown), 1, "{compat}");
+        let remove = patch("remove", Value::Null, change);
+        assert_eq!(
+            world.ask("PATCH", &at, remove).await.status,
+            204,
+            "{compat}"
+        );
+        let shown = world.ask("GET", &at, Value::Null).await.json();
+        assert_eq!(
+            (ids(&shown), &shown["userName"]),
+            (0, &json!("evelyn")),
+            "{compat}: remove takes away what it names and no more"
+        );
+        let put = world
+            .ask("PUT", &at, person("eve", "eve@lab.example"))
+            .await;
+        assert_eq!(
+            (put.status, &put.json()["emails"][0]["value"]),
+            (200, &json!("eve@lab.example")),
+            "{compat}"
+        );
+
+        assert_eq!(
+            world.ask("DELETE", &at, Value::Null).await.status,
+            204,
+            "{compat}"
+        );
+        assert_eq!(
+            world.ask("GET", &at, Value::Null).await.status,
+            404,
+            "{compat}"
+        );
+        // Another name is another login, and policies follow.
+        let renamed = patch("replace", Value::Null, json!({ "userName": "anna" }));
+        assert_eq!(
+            world
+                .ask("PATCH", "/scim/Users/u-ann", renamed)
+                .await
+                .status,
+            204
+        );
+        assert_eq!(
+            world.ann("anna").await.0,
+            json!(["/vo", "/vo/ops"]),
+            "{compat}"
+        );
+        assert_eq!(world.ann("ann").await.0, Value::Null, "{compat}");
+    }
+}
+
+#[tokio::test]
+async fn groups_are_made_renamed_filled_and_deleted() {
+    for compat in ["strict", "iam-1.12", "iam-1.7"] {
+        let world = World::new(compat, "sync").await;
+        assert_eq!(
+            world.ann("ann").await,
+            (json!(["/vo", "/vo/ops"]), "openid wlcg.groups".into()),
+            "{compat}"
+        );
+        let made = world.ask("POST", "/scim/Groups", json!({ "displayName": "night", "urn:indigo-dc:scim:schemas:IndigoGroup": { "parentGroup": { "value": "g-ops" } } })).await;
+        assert_eq!(
+            (made.status, made.text("displayName")),
+            (201, "vo/ops/night".into()),
+            "{compat}: {}",
+            made.body
+        );
+        let at = format!("/scim/Groups/{}", made.text("id"));
+        let people = json!([{ "value": "u-ann" }, { "value": "u-bob" }]);
+        assert_eq!(
+            world
+                .ask("PATCH", &at, patch("add", json!("members"), people))
+                .await
+                .status,
+            204,
+            "{compat}"
+        );
+        let members = world
+            .ask("GET", &format!("{at}/members"), Value::Null)
+            .await
+            .json();
+        assert_eq!(members["totalResults"], 2, "{compat}");
+        let below = world
+            .ask("GET", "/scim/Groups/g-ops/subgroups", Value::Null)
+            .await
+            .json();
+        assert_eq!(below["Resources"][0]["display"], "vo/ops/night", "{compat}");
+        assert_eq!(
+            world.ann("ann").await.0,
+            json!(["/vo", "/vo/ops", "/vo/ops/night"]),
+            "{compat}"
+        );
+        // Everything below follows a renamed group, and so do memberships and policies.
+        let renamed = world
+            .ask(
+                "PUT",
+                "/scim/Groups/g-ops",
+                json!({ "displayName": "operators" }),
+            )
+            .await;
+        assert_eq!(renamed.status, 200, "{compat}: {}", renamed.body);
+        let groups = json!(["/vo", "/vo/operators", "/vo/operators/night"]);
+        assert_eq!(
+            world.ann("ann").await,
+            (groups, "openid wlcg.groups".into()),
+            "{compat}"
+        );
+        assert_eq!(
+            world
+                .ask(
+                    "PATCH",
+                    &at,
+                    patch("remove", json!("members"), json!([{ "value": "u-ann" }]))
+                )
+                .await
+                .status,
+            204
+        );
+        assert_eq!(
+            world.ann("ann").await.0,
+            json!(["/vo", "/vo/operators"]),
+            "{compat}"
+        );
+        let refused = world.ask("DELETE", "/scim/Groups/g-ops", Value::Null).await;
+        assert_eq!(refused.status, 400, "{compat}: {}", refused.body);
+        for path in [&at, "/scim/Groups/g-ops"] {
+            assert_eq!(
+                world.ask("DELETE", path, Value::Null).await.status,
+                204,
+                "{compat}"
+            );
+        }
+        assert_eq!(
+            world.ann("ann").await,
+            (json!(["/vo"]), "fts openid wlcg.groups".into()),
+            "{compat}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_in_scims_own_form() {
+    let world = World::new("iam-1.12", "sync").await;
+    let all = json!({ "displayName": "x".repeat(51) });
+    for (method, path, body, status, says) in [
+        (
+            "POST",
+            "/scim/Users",
+            person("ann", "x@vo.example"),
+            409,
+            "A user with username 'ann' already exists",
+        ),
+        (
+            "POST",
+            "/scim/Users",
+            person("eve", "ANN@vo.example"),
+            409,
+            "A user linked with email 'ANN@vo.example' already exists",
+        ),
+        (
+            "POST",
+            "/scim/Users",
+            json!({ "userName": "eve" }),
+            400,
+            "Invalid Scim User: name.givenName must not be empty",
+        ),
+        (
+            "PUT",
+            "/scim/Users/u-bob",
+            person("ann", "bob@vo.example"),
+            409,
+            "A user with username 'ann' already exists",
+        ),
+        (
+            "PUT",
+            "/scim/Users/nobody",
+            person("eve", "x@vo.example"),
+            404,
+            "No user mapped to id 'nobody'",
+        ),
+        (
+            "PATCH",
+            "/scim/Users/u-bob",
+            json!({}),
+            400,
+            "Invalid Scim Patch Request: there are no operations",
+        ),
+        (
+            "PATCH",
+            "/scim/Users/u-bob",
+            patch("paint", Value::Null, json!({})),
+            400,
+            "op must be add, remove or replace, not 'paint'",
+        ),
+        (
+            "PATCH",
+            "/scim/Users/u-bob",
+            patch(
+                "add",
+                Value::Null,
+                json!({ "urn:indigo-dc:scim:schemas:IndigoUser": { "oidcIds": [{ "issuer": "https://idp.example", "subject": "ann" }] } }),
+            ),
+            409,
+            "is already bound to a user",
+        ),
+        (
+            "DELETE",
+            "/scim/Users/nobody",
+            Value::Null,
+            404,
+            "No user mapped to id 'nobody'",
+        ),
+        (
+            "POST",
+            "/scim/Groups",
+            json!({ "displayName": "" }),
+            400,
+            "Group displayName cannot be empty",
+        ),
+        (
+            "POST",
+            "/scim/Groups",
+            json!({ "displayName": "a/b" }),
+            400,
+            "Group displayName cannot contain a slash character",
+        ),
+        (
+            "POST",
+            "/scim/Groups",
+            all,
+            400,
+            "Group name length cannot exceed 50 characters",
+        ),
+        (
+            "POST",
+            "/scim/Groups",
+            json!({ "displayName": "vo" }),
+            409,
+            "Duplicated group 'vo'",
+        ),
+        (
+            "POST",
+            "/scim/Groups",
+            json!({ "displayName": "a", "urn:indigo-dc:scim:schemas:IndigoGroup": { "parentGroup": { "value": "none" } } }),
+            404,
+            "Parent group 'none' not found",
+        ),
+        (
+            "PATCH",
+            "/scim/Groups/g-vo",
+            patch("add", json!("labels"), json!([])),
+            400,
+            "path value labels is not currently supported",
+        ),
+        (
+            "PATCH",
+            "/scim/Groups/g-vo",
+            patch("add", Value::Null, json!([])),
+            400,
+            "empty path value is not currently supported",
+        ),
+        (
+            "PATCH",
+            "/scim/Groups/g-vo",
+            patch(
+                "add",
+                json!("members"),
+                json!([{ "value": "u-bob" }, { "value": "nobody" }]),
+            ),
+            404,
+            "No user mapped to id 'nobody'",
+        ),
+        (
+            "DELETE",
+            "/scim/Groups/g-vo",
+            Value::Null,
+            400,
+            "is not empty",
+        ),
+    ] {
+        let answer = world.ask(method, path, body.clone()).await;
+        assert_eq!(
+            answer.status, status,
+            "{method} {path} {body}: {}",
+            answer.body
+        );
+        let told = answer.json();
+        assert_eq!(told["status"], status.to_string(), "{method} {path} {body}");
+        assert_eq!(
+            told["schemas"],
+            json!(["urn:ietf:params:scim:api:messages:2.0:Error"])
+        );
+        assert!(
+            told["detail"].as_str().unwrap().contains(says),
+            "{method} {path} {body}: {}",
+            answer.body
+        );
+    }
+    assert_eq!(
+        world
+            .ask("GET", "/scim/Groups/g-vo/members", Value::Null)
+            .await
+            .json()["totalResults"],
+        1,
+        "nothing was half done"
+    );
+    assert_eq!(
+        world
+            .ask_as("text/plain", "POST", "/scim/Users", json!({}))
+            .await
+            .status,
+        415
+    );
+    assert_eq!(world.ask("PUT", "/scim/Users", json!({})).await.status, 405);
+    assert_eq!(
+        world
+            .ask("PATCH", "/scim/Groups/g-vo/members", json!({}))
+            .await
+            .status,
+        405
+    );
+
+    // Scopes: reading is not writing; an administrator's session needs none, another person's is not enough.
+    let reader = World::new("iam-1.12", "reader").await;
+    assert_eq!(
+        reader.ask("GET", "/scim/Users", Value::Null).await.status,
+        200
+    );
+    let refused = reader
+        .ask("POST", "/scim/Users", person("eve", "x@vo.example"))
+        .await;
+    assert_eq!(
+        (refused.status, refused.text("error_description")),
+        (403, "Access is denied".into())
+    );
+    let mut boss = Browser::login(&reader.bench, "boss", "password").await;
+    assert_eq!(boss.get(&reader.bench, "/scim/Users").await.status, 200);
+    let mut bob = Browser::login(&reader.bench, "bob", "password").await;
+    assert_eq!(bob.get(&reader.bench, "/scim/Users").await.status, 403);
+}
+
+#[tokio::test]
+async fn scope_policies_are_written_where_iam_has_them_and_decide_at_once() {
+    for compat in ["strict", "iam-1.12"] {
+        let world = World::new(compat, "writer").await;
+        let list = || world.ask("GET", "/iam/scope_policies", Value::Null);
+        let shown = list().await.json();
+        assert_eq!(
+            shown[1]["group"],
+            json!({ "uuid": "g-ops", "name": "vo/ops", "location": "https://iam.example/scim/Groups/g-ops" })
+        );
+        let deny = json!({ "description": "no fts", "rule": "DENY", "matchingPolicy": "EQ", "account": { "uuid": "u-bob" }, "scopes": ["fts"] });
+        assert_eq!(
+            world.ann("bob").await.1,
+            "fts openid wlcg.groups".to_owned()
+        );
+        let json = "application/json";
+        assert_eq!(
+            world
+                .ask_as(json, "POST", "/iam/scope_policies", deny.clone())
+                .await
+                .status,
+            201
+        );
+        assert_eq!(
+            world.ann("bob").await.1,
+            "openid wlcg.groups".to_owned(),
+            "{compat}"
+        );
+        assert_eq!(
+            world
+                .ask("GET", "/iam/scope_policies/3", Value::Null)
+                .await
+                .json()["account"]["username"],
+            "bob"
+        );
+        let permit = json!({ "rule": "PERMIT", "account": { "uuid": "u-bob" } });
+        assert_eq!(
+            world
+                .ask_as(json, "PUT", "/iam/scope_policies/3", permit)
+                .await
+                .status,
+            204
+        );
+        assert_eq!(
+            world.ann("bob").await.1,
+            "fts openid wlcg.groups".to_owned(),
+            "{compat}"
+        );
+        assert_eq!(
+            world
+                .ask("DELETE", "/iam/scope_policies/1", Value::Null)
+                .await
+                .status,
+            204
+        );
+        assert_eq!(
+            world.ann("ann").await.1,
+            "openid".to_owned(),
+            "{compat}: nobody permits anything any more"
+        );
+        for (method, path, body, status, says) in [
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "MAYBE" }),
+                400,
+                "rule must be PERMIT or DENY",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "DENY", "matchingPolicy": "NEARLY" }),
+                400,
+                "matchingPolicy must be",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "DENY", "account": { "uuid": "x" } }),
+                400,
+                "No account found for UUID: x",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "DENY", "group": { "uuid": "x" } }),
+                400,
+                "No group found for UUID: x",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "DENY", "account": { "uuid": "u-bob" }, "group": { "uuid": "g-vo" } }),
+                400,
+                "not both",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!([1]),
+                400,
+                "could not parse",
+            ),
+            (
+                "POST",
+                "/iam/scope_policies",
+                json!({ "rule": "PERMIT", "account": { "uuid": "u-bob" } }),
+                400,
+                "Duplicate policy error: equivalent policies [3]",
+            ),
+            (
+                "GET",
+                "/iam/scope_policies/9",
+                Value::Null,
+                404,
+                "No scope policy found for id: 9",
+            ),
+            ("PATCH", "/iam/scope_policies/3", Value::Null, 405, ""),
+        ] {
+            let answer = world.ask_as(json, method, path, body.clone()).await;
+            assert_eq!(
+                answer.status, status,
+                "{compat} {method} {path} {body}: {}",
+                answer.body
+            );
+            assert!(
+                answer.text("error").contains(says),
+                "{compat} {method} {path} {body}: {}",
+                answer.body
+            );
+        }
+        let reader = World::new(compat, "reader").await;
+        assert_eq!(
+            reader
+                .ask("GET", "/iam/scope_policies", Value::Null)
+                .await
+                .status,
+            200,
+            "{compat}"
+        );
+        assert_eq!(
+            reader
+                .ask_as(json, "POST", "/iam/scope_policies", deny)
+                .await
+                .status,
+            403,
+            "{compat}"
+        );
+        assert_eq!(
+            reader
+                .ask("GET", "/iam/api/exchange/policies", Value::Null)
+                .await
+                .status,
+            200,
+            "{compat}"
+        );
+        assert_eq!(
+            reader
+                .ask("DELETE", "/iam/api/exchange/policies/1", Value::Null)
+                .await
+                .status,
+            403,
+            "{compat}"
+        );
+    }
+}
