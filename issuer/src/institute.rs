@@ -1,6 +1,6 @@
 //! Signing in with a home institute: this issuer as the client of other providers (OpenID Connect Core §3.1).
 //!
-//! [`Journey`] and [`Journey::end`] decide, without sockets; [`Institutes`] asks: discovery, the token endpoint, keys,
+//! [`Journey`] and [`Journey::end`] decide, without sockets; the line to a provider asks: discovery, the token endpoint, keys,
 //! userinfo. What a provider says counts only after every check, and the checks are told to the journal.
 
 mod line;

@@ -1,7 +1,11 @@
 //! People, groups and memberships by SCIM, and the policies where IAM has them: written over the same store that tokens
 //! are made from (RFC 7644; issuer page §2.10).
 
-#![allow(clippy::unwrap_used, reason = "a test fails loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails loudly, and its tables own what they say"
+)]
 
 mod common;
 
