@@ -23,6 +23,7 @@ mod sink;
 mod spelling;
 mod stage;
 mod strings;
+pub mod testing;
 
 pub use actor::{Actor, StartError};
 pub use body::Body;

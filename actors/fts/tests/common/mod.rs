@@ -7,50 +7,29 @@
 )]
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use carnet_fts::Config;
 use carnet_fts::config::IssuerConfig;
 use carnet_stage::body::read_limited;
-use carnet_stage::{
-    Actor, Chance, Clock, Event, JournalOptions, Record, ServerOptions, Stage, StageOptions,
-};
+pub use carnet_stage::testing::Received as Got;
+use carnet_stage::testing::{self, IssuerKey};
+use carnet_stage::{Actor, Clock, Event, Record, Stage};
 use http::{HeaderMap, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://iam.example/";
 pub const START: i64 = 1_795_000_000;
 
-/// A request that one of the scripted services got.
-#[derive(Clone, Debug)]
-pub struct Got {
-    pub to: String,
-    pub method: String,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: String,
-}
-
-impl Got {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// `fts COPY se2 /example/file`: what a sequence is compared by.
-    pub fn line(&self) -> String {
-        format!("{} {} {}", self.method, self.to, self.path)
-    }
+/// `COPY se2 /example/file`: what a sequence is compared by.
+pub fn line(got: &Got) -> String {
+    format!("{} {} {}", got.method, got.to, got.path)
 }
 
 /// What a scripted service answers.
@@ -90,7 +69,7 @@ pub struct World {
 struct Shared {
     stage: Stage,
     clock: Clock,
-    signer: EcdsaKeyPair,
+    key: IssuerKey,
     got: Mutex<Vec<Got>>,
     script: Mutex<Option<Script>>,
     minted: Mutex<u64>,
@@ -122,27 +101,15 @@ impl World {
             },
             ..config
         };
-        let clock = Clock::manual(Timestamp::from_second(START).unwrap());
-        let stage = Stage::new(StageOptions {
-            chance: Chance::from_seed(7),
-            unpredictable: false,
-            clock: clock.clone(),
-            journal: JournalOptions::default(),
-            authority: carnet_certs::Authority::new("fts-test").unwrap(),
-            extra_roots: Vec::new(),
-            server: ServerOptions::default(),
-        })
-        .unwrap();
-        let random = SystemRandom::new();
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let signer =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref()).unwrap();
+        let stage = testing::stage_at("fts-test", START).unwrap();
+        let clock = stage.clock().clone();
+        let key = IssuerKey::new(ISSUER).unwrap();
         let client = stage.person("rucio");
         let world = Self {
             shared: Arc::new(Shared {
                 stage,
                 clock,
-                signer,
+                key,
                 got: Mutex::default(),
                 script: Mutex::default(),
                 minted: Mutex::new(0),
@@ -156,27 +123,22 @@ impl World {
             ("se1", "se1.example"),
             ("se2", "se2.example"),
         ] {
-            let place = world.bind(name, host).await;
+            let place = testing::bind(&world.shared.stage, name, host)
+                .await
+                .unwrap();
             let router = Router::new().fallback(serve).with_state(Service {
                 world: world.clone(),
                 name,
             });
             world.shared.stage.open(&place, router).unwrap();
         }
-        let place = world.bind("fts", "fts.example").await;
+        let place = testing::bind(&world.shared.stage, "fts", "fts.example")
+            .await
+            .unwrap();
         let actor = world.shared.stage.actor(&place, SignedDuration::ZERO);
         let router = carnet_fts::start(actor, config).await.unwrap();
         world.shared.stage.open(&place, router).unwrap();
         world
-    }
-
-    async fn bind(&self, name: &str, host: &str) -> carnet_stage::Place {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        self.shared
-            .stage
-            .bind(name, "test", host, any, true)
-            .await
-            .unwrap()
     }
 
     /// Answers that go before the usual ones.
@@ -212,37 +174,21 @@ impl World {
                 }
             }
         }
-        let header = URL_SAFE_NO_PAD.encode(r#"{"kid":"es1","alg":"ES256"}"#);
-        let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(whole.to_string()));
-        let signature = self
-            .shared
-            .signer
-            .sign(&SystemRandom::new(), text.as_bytes())
-            .unwrap();
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
-    }
-
-    fn jwks(&self) -> Value {
-        let point = self.shared.signer.public_key().as_ref().to_vec();
-        let (x, y) = (
-            URL_SAFE_NO_PAD.encode(&point[1..33]),
-            URL_SAFE_NO_PAD.encode(&point[33..]),
-        );
-        json!({"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "es1", "x": x, "y": y}]})
+        self.shared.key.sign(&whole).unwrap()
     }
 
     /// Requests to the scripted services so far, without those for metadata and keys.
     pub fn got(&self) -> Vec<Got> {
         let got = self.shared.got.lock().unwrap();
         got.iter()
-            .filter(|got| !got.path.contains("well-known") && got.path != "/jwk")
+            .filter(|got| !got.is_discovery())
             .cloned()
             .collect()
     }
 
     /// The same as lines.
     pub fn lines(&self) -> Vec<String> {
-        self.got().iter().map(Got::line).collect()
+        self.got().iter().map(line).collect()
     }
 
     /// Asks FTS something.
@@ -411,13 +357,10 @@ impl World {
 
     fn usual(&self, got: &Got) -> Answer {
         match (got.to.as_str(), got.method.as_str(), got.path.as_str()) {
-            ("iam", "GET", "/.well-known/openid-configuration") => Answer::new(
-                200,
-                json!({"issuer": ISSUER, "jwks_uri": "https://iam.example/jwk",
-                    "token_endpoint": "https://iam.example/token"})
-                .to_string(),
-            ),
-            ("iam", "GET", "/jwk") => Answer::new(200, self.jwks().to_string()),
+            ("iam", "GET", path) => match self.shared.key.discovery(path) {
+                Some(document) => Answer::new(200, document.to_string()),
+                None => Answer::new(404, ""),
+            },
             ("iam", "POST", "/token") => self.grant(&got.body),
             (_, "COPY", path) => {
                 let size = 1_048_576;
@@ -507,15 +450,7 @@ impl World {
 }
 
 async fn serve(State(service): State<Service>, request: Request<Body>) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = read_limited(body, 1 << 20).await.unwrap_or_default();
-    let got = Got {
-        to: service.name.to_owned(),
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        headers: parts.headers,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    };
+    let got = Got::read(service.name, request).await;
     service.world.shared.got.lock().unwrap().push(got.clone());
     let script = service.world.shared.script.lock().unwrap().clone();
     let answer = script

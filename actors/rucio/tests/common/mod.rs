@@ -10,12 +10,10 @@
 pub mod calls;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -24,12 +22,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use carnet_rucio::Config;
 use carnet_rucio::config::{AccountConfig, AccountType, DidConfig, RseConfig};
 use carnet_stage::body::read_limited;
-use carnet_stage::{
-    Actor, Body, Chance, Clock, Event, JournalOptions, ServerOptions, Stage, StageOptions,
-};
+use carnet_stage::testing::{self, IssuerKey, Received};
+use carnet_stage::{Actor, Body, Clock, Event, Stage};
 use http::{HeaderMap, Method, StatusCode};
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://iam.example/";
@@ -74,13 +71,14 @@ pub fn config() -> Config {
 
 /// A request that a peer got.
 #[derive(Clone, Debug)]
-pub struct Got {
-    pub to: &'static str,
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: String,
+pub struct Got(Received);
+
+impl Deref for Got {
+    type Target = Received;
+
+    fn deref(&self) -> &Received {
+        &self.0
+    }
 }
 
 impl Got {
@@ -126,7 +124,7 @@ pub type Mood = Arc<dyn Fn(&[(String, String)], &mut Value) -> Option<(u16, Valu
 struct Shared {
     stage: Stage,
     client: Actor,
-    signer: EcdsaKeyPair,
+    key: IssuerKey,
     got: Mutex<Vec<Got>>,
     mood: Mutex<Option<Mood>>,
     submissions: Mutex<VecDeque<(u16, String)>>,
@@ -169,27 +167,14 @@ impl Answer {
 impl World {
     /// Rucio with this configuration, its issuer and its FTS.
     pub async fn start(config: Config) -> Self {
-        let clock = Clock::manual(Timestamp::from_second(START).unwrap());
-        let stage = Stage::new(StageOptions {
-            chance: Chance::from_seed(7),
-            unpredictable: false,
-            clock,
-            journal: JournalOptions::default(),
-            authority: carnet_certs::Authority::new("rucio-test").unwrap(),
-            extra_roots: Vec::new(),
-            server: ServerOptions::default(),
-        })
-        .unwrap();
-        let random = SystemRandom::new();
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let signer =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref()).unwrap();
+        let stage = testing::stage_at("rucio-test", START).unwrap();
+        let key = IssuerKey::new(ISSUER).unwrap();
         let client = stage.person("client");
         let world = Self {
             shared: Arc::new(Shared {
                 stage,
                 client,
-                signer,
+                key,
                 got: Mutex::default(),
                 mood: Mutex::default(),
                 submissions: Mutex::default(),
@@ -212,13 +197,7 @@ impl World {
     }
 
     async fn place(&self, name: &str, host: &str) -> Actor {
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let place = self
-            .shared
-            .stage
-            .bind(name, name, host, loopback, true)
-            .await
-            .unwrap();
+        let place = testing::bind(&self.shared.stage, name, host).await.unwrap();
         self.shared.stage.actor(&place, SignedDuration::ZERO)
     }
 
@@ -255,10 +234,7 @@ impl World {
     /// What the peers got, but for discovery and keys.
     pub fn got(&self) -> Vec<Got> {
         let got = self.shared.got.lock().unwrap();
-        got.iter()
-            .filter(|g| !g.path.starts_with("/.well-known") && g.path != "/jwk")
-            .cloned()
-            .collect()
+        got.iter().filter(|g| !g.is_discovery()).cloned().collect()
     }
 
     /// The submissions that FTS got.
@@ -386,35 +362,13 @@ impl World {
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!(
-            "{}.{}",
-            encode(&json!({"kid": "ec1", "alg": "ES256"})),
-            encode(claims)
-        );
-        let signature = self
-            .shared
-            .signer
-            .sign(&SystemRandom::new(), signed.as_bytes())
-            .unwrap();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        self.shared.key.sign(claims).unwrap()
     }
 
     fn issuer(&self, got: &Got) -> (u16, Value) {
-        match got.path.as_str() {
-            "/.well-known/openid-configuration" => (
-                200,
-                json!({"issuer": ISSUER, "token_endpoint": format!("{ISSUER}token"), "jwks_uri": format!("{ISSUER}jwk")}),
-            ),
-            "/jwk" => {
-                let point = self.shared.signer.public_key().as_ref();
-                let (x, y) = point[1..].split_at(32);
-                (
-                    200,
-                    json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "ec1", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)}]}),
-                )
-            }
-            _ => self.grant(got),
+        match self.shared.key.discovery(&got.path) {
+            Some(document) => (200, document),
+            None => self.grant(got),
         }
     }
 
@@ -487,16 +441,7 @@ impl World {
 }
 
 async fn peer(State((world, name)): State<(World, &'static str)>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = String::from_utf8(read_limited(body, 1 << 20).await.unwrap().to_vec()).unwrap();
-    let got = Got {
-        to: name,
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head.headers,
-        body,
-    };
+    let got = Got(Received::read(name, request).await);
     let (status, answer) = if name == "iam" {
         world.issuer(&got)
     } else {
