@@ -18,12 +18,8 @@ use crate::pattern::{Pattern, key};
 
 /// How paths of the configuration are read.
 pub(crate) const PLAIN: PathRules = PathRules {
-    empty_segment: Oddity::Resolve,
-    dot_segment: Oddity::Resolve,
-    parent_segment: 400,
     encoded_slash: Oddity::Resolve,
-    ascii: false,
-    refused: &[],
+    ..PathRules::OURS
 };
 
 /// Why the area says no.

@@ -460,16 +460,7 @@ mod tests {
     use super::*;
 
     fn path(text: &str) -> CleanPath {
-        use crate::path::{Oddity, PathRules};
-        let rules = PathRules {
-            empty_segment: Oddity::Resolve,
-            dot_segment: Oddity::Resolve,
-            parent_segment: 400,
-            encoded_slash: Oddity::Refuse(400),
-            ascii: false,
-            refused: &[],
-        };
-        CleanPath::parse(text, rules).unwrap()
+        CleanPath::parse(text, crate::path::PathRules::OURS).unwrap()
     }
 
     fn file(size: u64) -> FileMeta {

@@ -46,6 +46,18 @@ pub struct PathRules {
     pub refused: &'static [&'static str],
 }
 
+impl PathRules {
+    /// Ours: what can be made normal is, what could be read in two ways is refused (storage page §1.0).
+    pub const OURS: Self = Self {
+        empty_segment: Oddity::Resolve,
+        dot_segment: Oddity::Resolve,
+        parent_segment: 400,
+        encoded_slash: Oddity::Refuse(400),
+        ascii: false,
+        refused: &[],
+    };
+}
+
 /// A path that can be looked up: absolute, decoded, no empty, `.` or `..` segment, no control character.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CleanPath {
@@ -219,15 +231,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const OURS: PathRules = PathRules {
-        empty_segment: Oddity::Resolve,
-        dot_segment: Oddity::Resolve,
-        parent_segment: 400,
-        encoded_slash: Oddity::Refuse(400),
-        ascii: false,
-        refused: &[],
-    };
-
     #[test]
     fn request_paths_are_made_normal_or_refused() {
         for (raw, wanted) in [
@@ -250,7 +253,7 @@ mod tests {
             ("a", Err(400)),
             ("", Err(400)),
         ] {
-            let got = CleanPath::parse(raw, OURS);
+            let got = CleanPath::parse(raw, PathRules::OURS);
             match wanted {
                 Ok(text) => assert_eq!(
                     got.map(|p| p.as_str().to_owned()),
@@ -277,7 +280,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_clean_path_stays_below_the_root(raw in "/([a-z./%2F ]|%2e|%2E|//){0,40}") {
-            if let Ok(path) = CleanPath::parse(&raw, OURS) {
+            if let Ok(path) = CleanPath::parse(&raw, PathRules::OURS) {
                 prop_assert!(path.as_str().starts_with('/'));
                 for segment in path.segments() {
                     prop_assert!(segment != "." && segment != ".." && !segment.is_empty());
@@ -290,14 +293,14 @@ mod tests {
         fn href_reads_back_as_the_same_path(name in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{1,20}") {
             prop_assume!(name != "." && name != ".." );
             let path = CleanPath::root().child(&name);
-            let again = CleanPath::parse(&path.href(), OURS);
+            let again = CleanPath::parse(&path.href(), PathRules::OURS);
             prop_assert_eq!(again.map(|p| p.as_str().to_owned()), Ok(path.as_str().to_owned()));
         }
 
         #[test]
         fn reading_twice_changes_nothing(raw in "/[a-c/.]{0,20}") {
-            if let Ok(once) = CleanPath::parse(&raw, OURS) {
-                let twice = CleanPath::parse(&once.href(), OURS).unwrap();
+            if let Ok(once) = CleanPath::parse(&raw, PathRules::OURS) {
+                let twice = CleanPath::parse(&once.href(), PathRules::OURS).unwrap();
                 prop_assert_eq!(once.as_str(), twice.as_str());
             }
         }

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use carnet_stage::Clock;
 use http::{HeaderValue, Method, header};
 
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use crate::answer::{self, Answer};
@@ -44,6 +45,15 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
         .headers_mut()
         .entry(header::SERVER)
         .or_insert(HeaderValue::from_static(element.dialect.server));
+    for (name, value) in element.dialect.always {
+        let value = HeaderValue::from_static(value);
+        found.headers_mut().insert(*name, value);
+    }
+    let bare = found.body().size_hint().exact() == Some(0);
+    if element.dialect.empty_chunked && found.status().as_u16() == 201 && bare {
+        let nothing = futures_util::stream::empty::<Result<bytes::Bytes, std::io::Error>>();
+        *found.body_mut() = Body::from_stream(nothing);
+    }
     if in_url && found.status().as_u16() < 300 {
         found
             .headers_mut()

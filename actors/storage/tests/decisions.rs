@@ -13,12 +13,8 @@ const TREE: &str = "files = { \"/x/f\" = { text = \"f\" }, \"/x/y/f\" = { text =
                     \"/x/yz/f\" = { text = \"f\" }, \"/w/f\" = { text = \"f\" } }";
 const FULL: &str = "storage.read:/ storage.modify:/";
 const LOOSE: PathRules = PathRules {
-    empty_segment: Oddity::Resolve,
-    dot_segment: Oddity::Resolve,
-    parent_segment: 400,
     encoded_slash: Oddity::Resolve,
-    ascii: false,
-    refused: &[],
+    ..PathRules::OURS
 };
 
 fn plain(raw: &str) -> Option<String> {

@@ -458,3 +458,43 @@ async fn pull() {
 async fn push() {
     replay("push", include_str!("storm/push.jsonl"), COPIES).await;
 }
+
+/// The block of fields on every answer, in its order, and a success that has no length (storage page §9.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn on_every_answer() {
+    let test = TestStage::new(&[("se1", config("dialect = \"storm\""))]).await;
+    let token = test.token("storage.modify:/");
+    let field = format!("Authorization: Bearer {token}\r\n");
+    for (line, field, status) in [
+        ("PUT /new", field.as_str(), 201),
+        ("GET /new", "", 401),
+        ("GET /new", &field, 403),
+    ] {
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: se1.example\r\n{field}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let heard = test.tell("se1", request.as_bytes()).await;
+        assert_eq!(heard[9..12], status.to_string(), "{line}: {heard}");
+        let head = heard.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+        let places = [
+            "x-content-type-options: nosniff",
+            "x-xss-protection: 0",
+            "cache-control: no-cache, no-store, max-age=0, must-revalidate",
+            "pragma: no-cache",
+            "expires: 0",
+            "strict-transport-security: max-age=31536000 ; includesubdomains",
+            "x-frame-options: deny",
+        ]
+        .map(|wanted| {
+            head.find(wanted)
+                .unwrap_or_else(|| panic!("{line}: no {wanted} in {head}"))
+        });
+        assert!(places.is_sorted(), "{line}: {head}");
+        assert_eq!(
+            head.contains("transfer-encoding: chunked"),
+            status == 201,
+            "{line}: {head}"
+        );
+    }
+    test.stage.stop().await;
+}

@@ -6,6 +6,7 @@ use super::{
     Challenge, Dialect, DialectName, Malformed, MarkerStyle, Matching, Methods, Prehead, Refusals,
     ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
 };
+use crate::path::PathRules;
 
 const ALL: &[&[Verb]] = &[
     &[Verb::Read],
@@ -19,7 +20,9 @@ const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Dcache,
     server: "dCache",
-    paths: default::PATHS,
+    always: &[],
+    empty_chunked: false,
+    paths: PathRules::OURS,
     tokens: Tokens {
         malformed: Malformed::BadToken,
         late: false,

@@ -10,16 +10,7 @@ use super::{
     Partial, Policies, Prehead, Refusals, Repeats, Slashes, Tokens, Tpc, Understanding, VerifyPush,
     tokens,
 };
-use crate::path::{Oddity, PathRules};
-
-pub(super) const PATHS: PathRules = PathRules {
-    empty_segment: Oddity::Resolve,
-    dot_segment: Oddity::Resolve,
-    parent_segment: 400,
-    encoded_slash: Oddity::Refuse(400),
-    ascii: false,
-    refused: &[],
-};
+use crate::path::PathRules;
 
 pub(super) const REFUSALS: Refusals = Refusals {
     anonymous: 401,
@@ -135,7 +126,9 @@ pub(super) const TPC: Tpc = Tpc {
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Default,
     server: concat!("Carnet/", env!("CARGO_PKG_VERSION")),
-    paths: PATHS,
+    always: &[],
+    empty_chunked: false,
+    paths: PathRules::OURS,
     tokens: tokens::USUAL,
     scopes: Understanding::Profile {
         stat_ancestors: true,

@@ -68,6 +68,10 @@ pub struct Dialect {
     pub name: DialectName,
     /// The `Server` header field.
     pub server: &'static str,
+    /// Fields of every answer.
+    pub always: &'static [(&'static str, &'static str)],
+    /// A success without content is an empty chunked body, never a length of 0 (storage page §9.1).
+    pub empty_chunked: bool,
     /// How request paths are read.
     pub paths: PathRules,
     /// Where tokens are taken from, and what they must be.

@@ -16,15 +16,34 @@ use crate::path::{Oddity, PathRules};
 const READ: &[&[Verb]] = &[&[Verb::Read], &[Verb::Stage]];
 const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
 
+/// What a browser is told with every answer (storage page §9.1).
+const SECURITY: &[(&str, &str)] = &[
+    ("x-content-type-options", "nosniff"),
+    ("x-xss-protection", "0"),
+    (
+        "cache-control",
+        "no-cache, no-store, max-age=0, must-revalidate",
+    ),
+    ("pragma", "no-cache"),
+    ("expires", "0"),
+    (
+        "strict-transport-security",
+        "max-age=31536000 ; includeSubDomains",
+    ),
+    ("x-frame-options", "DENY"),
+];
+
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Storm,
     server: "StoRM-WebDAV/unknown-version",
+    always: SECURITY,
+    empty_chunked: true,
     paths: PathRules {
         empty_segment: Oddity::Refuse(400),
         dot_segment: Oddity::Refuse(400),
         ascii: true,
         refused: &["%25", ";", "%3b", "%5c", "\\", "%2e"],
-        ..default::PATHS
+        ..PathRules::OURS
     },
     tokens: Tokens {
         authz_parameter: false,

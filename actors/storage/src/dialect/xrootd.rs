@@ -14,7 +14,7 @@ use crate::path::{Oddity, PathRules};
 const PATHS: PathRules = PathRules {
     parent_segment: 403,
     encoded_slash: Oddity::Resolve,
-    ..default::PATHS
+    ..PathRules::OURS
 };
 
 const READ: &[&[Verb]] = &[&[Verb::Read]];
@@ -95,6 +95,8 @@ const REFUSALS: Refusals = Refusals {
 pub(super) const V5_5: Dialect = Dialect {
     name: DialectName::Xrootd55,
     server: "XrootD/v5.5.3",
+    always: &[],
+    empty_chunked: false,
     paths: PATHS,
     tokens: TOKENS,
     scopes: Understanding::Own(ScopeRules {
@@ -146,6 +148,8 @@ pub(super) const V5_5: Dialect = Dialect {
 pub(super) const V6: Dialect = Dialect {
     name: DialectName::Xrootd6,
     server: "XRootD",
+    always: &[],
+    empty_chunked: false,
     paths: PATHS,
     tokens: TOKENS,
     scopes: Understanding::Own(ScopeRules {
