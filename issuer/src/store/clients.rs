@@ -9,7 +9,7 @@ use super::{read, write};
 use crate::config::{AuthMethod, ClientConfig, Lifetimes, TokenProfile};
 use crate::exchange::End;
 use crate::order;
-use crate::scopes::{Catalogue, Matcher};
+use crate::scopes::{Catalogue, Matcher, distinct};
 
 /// Grants under the names that the token endpoint knows.
 pub mod grants {
@@ -132,7 +132,7 @@ impl Client {
             } else {
                 catalogue.matchers(&config.scope)
             },
-            scopes: config.scope.clone(),
+            scopes: distinct(config.scope.clone()),
             default_scope: config.default_scope.clone(),
             literal: config.literal,
             redirect_uris: config.redirect_uris.clone(),
@@ -162,7 +162,7 @@ impl Client {
             self.matchers = catalogue.matchers(&scopes);
         }
         self.profile = profile_of(&scopes);
-        self.scopes = scopes;
+        self.scopes = distinct(scopes);
     }
 
     /// Whether a grant is registered.

@@ -108,7 +108,13 @@ impl Book {
         self.ranks = ranked.collect();
     }
 
-    fn memberships(&self, mut all: Vec<Arc<str>>) -> Memberships {
+    fn memberships(&self, given: Vec<Arc<str>>) -> Memberships {
+        let mut all: Vec<Arc<str>> = Vec::with_capacity(given.len());
+        for name in given {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
         // A group that nobody configured is a default group, after the configured ones.
         let rank = |name: &Arc<str>| self.ranks.get(name).map_or(usize::MAX, |(rank, _)| *rank);
         if self.by_code_unit {
