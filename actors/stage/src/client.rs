@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::body::Body;
-use crate::connector::{ConnectError, Connector, RemoteAddr};
+use crate::connector::{ConnectError, Connector, HTTP_BUFFER, RemoteAddr};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::journal::Journal;
 use crate::names::Names;
@@ -80,6 +80,7 @@ impl Client {
                 .pool_idle_timeout(Duration::from_secs(20))
                 .pool_max_idle_per_host(64)
                 .http1_title_case_headers(true)
+                .http1_max_buf_size(HTTP_BUFFER)
                 .build(Connector {
                     names: names.clone(),
                     tls,

@@ -29,6 +29,12 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// for each; a buffer below it turns them into copies.
 pub(crate) const READ_BUFFER: usize = 64 * 1024;
 
+/// Bytes of messages that the HTTP library gathers before it writes, and the longest head it takes.
+pub(crate) const HTTP_BUFFER: usize = 128 * 1024;
+
+/// Bytes that the TLS library encrypts before it writes: one system call takes them all.
+pub(crate) const TLS_BUFFER: usize = 256 * 1024;
+
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
@@ -101,10 +107,11 @@ impl Connector {
             }
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
                 .map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
-            let tls = TlsConnector::from(Arc::clone(&self.tls))
+            let mut tls = TlsConnector::from(Arc::clone(&self.tls))
                 .connect(name, BufReader::with_capacity(READ_BUFFER, tcp))
                 .await
                 .map_err(ConnectError::Tls)?;
+            tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
             let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
             Ok(Stream {
                 wire: Wire::Tls(Box::new(TokioIo::new(tls))),

@@ -26,7 +26,7 @@ use crate::body::Body;
 use crate::cause::with_cause;
 use crate::client::JOIN_HEADER;
 use crate::clock::Clock;
-use crate::connector::READ_BUFFER;
+use crate::connector::{HTTP_BUFFER, READ_BUFFER, TLS_BUFFER};
 use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::guard::{Guard, REFUSED_HEADER, Refusal};
@@ -102,16 +102,18 @@ impl Server {
             acceptor.accept(BufReader::with_capacity(READ_BUFFER, tcp)),
         );
         let mut stop = self.stop.clone();
-        let tls = tokio::select! {
+        let mut tls = tokio::select! {
             done = handshake => match done { Some(Ok(tls)) => tls, _ => return },
             () = stopped(&mut stop) => return,
         };
+        tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.options.head_within)
             .title_case_headers(true)
+            .max_buf_size(HTTP_BUFFER)
             .max_headers(200);
         builder
             .http2()

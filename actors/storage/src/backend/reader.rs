@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::pattern::Pattern;
 
-/// How much is handed to the connection at once.
+/// How much is handed to the connection at once. A file is begun with small pieces, so that many readers of small files
+/// need little memory.
 const PIECE: usize = 256 * 1024;
+const FIRST_PIECE: usize = 64 * 1024;
 
 /// Opened content.
 #[derive(Clone, Debug)]
@@ -35,14 +37,16 @@ impl Source {
             offset,
             left: length,
             ahead: None,
+            piece: FIRST_PIECE,
+            handed_out: Bytes::new(),
         }
     }
 }
 
-fn read_piece(file: &File, offset: u64, length: usize) -> io::Result<Bytes> {
-    let mut piece = BytesMut::zeroed(length);
-    file.read_exact_at(&mut piece, offset)?;
-    Ok(piece.freeze())
+fn read_piece(file: &File, offset: u64, length: usize, mut room: BytesMut) -> io::Result<Bytes> {
+    room.resize(length, 0);
+    file.read_exact_at(&mut room, offset)?;
+    Ok(room.freeze())
 }
 
 /// Content on its way out.
@@ -52,15 +56,23 @@ pub struct ContentBody {
     offset: u64,
     left: u64,
     ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    /// How long the next piece of a file will be.
+    piece: usize,
+    /// The last piece of a file handed out: once the connection is done with it, its room serves the one after next.
+    handed_out: Bytes,
 }
 
 impl ContentBody {
     fn read_ahead(&mut self) {
-        let length = self.left.min(PIECE as u64) as usize;
+        let length = self.left.min(self.piece as u64) as usize;
         if let (Source::File(file), true) = (&self.source, length > 0) {
             let (file, offset) = (file.clone(), self.offset);
+            let room = std::mem::take(&mut self.handed_out)
+                .try_into_mut()
+                .unwrap_or_default();
+            self.piece = PIECE.min(self.piece * 2);
             self.ahead = Some(tokio::task::spawn_blocking(move || {
-                read_piece(&file, offset, length)
+                read_piece(&file, offset, length, room)
             }));
         }
     }
@@ -102,7 +114,10 @@ impl Body for ContentBody {
         };
         self.offset += piece.len() as u64;
         self.left -= piece.len() as u64;
-        self.read_ahead();
+        if let Source::File(_) = self.source {
+            self.read_ahead();
+            self.handed_out = piece.clone();
+        }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -6,17 +6,22 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tokio::task::JoinHandle;
 
 use super::StoreError;
 
-const PIECE: usize = 1 << 20;
+/// How much is written at once.
+const PIECE: usize = 256 * 1024;
 
-/// An open file and what is not yet written to it.
+/// An open file and what is not yet written to it: one piece may be on its way to the disk while the next one is
+/// gathered.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: Arc<File>,
+    /// Bytes written or on their way.
     written: u64,
     buffer: BytesMut,
+    on_its_way: Option<JoinHandle<io::Result<BytesMut>>>,
 }
 
 impl Spool {
@@ -25,44 +30,55 @@ impl Spool {
             file: Arc::new(file),
             written: 0,
             buffer: BytesMut::new(),
+            on_its_way: None,
         }
     }
 
     pub(super) async fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
-        if self.buffer.is_empty() && bytes.len() >= PIECE {
-            return self.put(bytes.clone()).await;
-        }
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            let piece = self.buffer.split().freeze();
-            self.put(piece).await?;
-            self.buffer.reserve(PIECE);
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(PIECE - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            rest = later;
+            if self.buffer.len() == PIECE {
+                self.put().await?;
+            }
         }
         Ok(())
     }
 
-    async fn put(&mut self, piece: Bytes) -> Result<(), StoreError> {
-        let (file, at, length) = (self.file.clone(), self.written, piece.len() as u64);
-        blocking(move || file.write_all_at(&piece, at)).await?;
-        self.written += length;
+    /// Sends the buffer on its way, once the piece before it has arrived.
+    async fn put(&mut self) -> Result<(), StoreError> {
+        let room = self.arrived().await?;
+        let mut piece = std::mem::replace(&mut self.buffer, room);
+        let (file, at) = (self.file.clone(), self.written);
+        self.written += piece.len() as u64;
+        self.on_its_way = Some(tokio::task::spawn_blocking(move || {
+            file.write_all_at(&piece, at)?;
+            piece.clear();
+            Ok(piece)
+        }));
         Ok(())
+    }
+
+    /// Waits for the piece on its way; its room can be used again.
+    async fn arrived(&mut self) -> Result<BytesMut, StoreError> {
+        let Some(on_its_way) = self.on_its_way.as_mut() else {
+            return Ok(BytesMut::new());
+        };
+        let done = on_its_way.await;
+        self.on_its_way = None;
+        match done {
+            Ok(done) => done.map_err(StoreError::of),
+            Err(gone) => Err(StoreError::Io(io::Error::other(gone))),
+        }
     }
 
     pub(super) async fn finish(mut self) -> Result<Arc<File>, StoreError> {
         if !self.buffer.is_empty() {
-            let rest = self.buffer.split().freeze();
-            self.put(rest).await?;
+            self.put().await?;
         }
+        self.arrived().await?;
         Ok(self.file)
-    }
-}
-
-/// Runs a short blocking operation on the threads kept for that.
-pub(super) async fn blocking<R: Send + 'static>(
-    work: impl FnOnce() -> io::Result<R> + Send + 'static,
-) -> Result<R, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(StoreError::of),
-        Err(gone) => Err(StoreError::Io(io::Error::other(gone))),
     }
 }
