@@ -191,6 +191,39 @@ impl Door {
         credential::presented(&self.places, &self.dialect.tokens, headers, query, form)
     }
 
+    /// Judges whose token a request carries, whatever it may do.
+    pub(crate) async fn identify(&self, call: &Call) -> Result<Pass, Answer> {
+        let now = self.actor.clock().seconds();
+        let brought = self.presented(call, None);
+        let token = brought.token();
+        let parsed = token.and_then(|text| Token::parse(text).ok());
+        self.prepare(parsed.as_ref(), now).await;
+        let (source, seen) = (self.keys.source(), Some(&self.seen));
+        let verdict = brought.judge(&self.rules, source, seen, &Demand::Identity, now);
+        self.actor.judged(verdict.jti(), &verdict);
+        let seen = Seen {
+            bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
+            unreadable: token.is_some_and(|text| !is_token_text(text)),
+            copying: false,
+            over: false,
+        };
+        let authorised = verdict.authorise();
+        authorised
+            .map(|authorised| Pass { authorised })
+            .map_err(|refusal| self.refused(&refusal, seen))
+    }
+
+    /// Sees to it that the keys are there of the issuer that a token names, when that is trusted.
+    async fn prepare(&self, token: Option<&Token>, now: i64) {
+        if let Some(token) = token
+            && let Some(issuer) = token.claims.iss()
+            && self.rules.issuer(issuer).is_some()
+        {
+            let kid = token.header.kid.as_deref().unwrap_or_default();
+            self.keys.prepare(issuer, kid, now).await;
+        }
+    }
+
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
         let now = self.actor.clock().seconds();
         if let Some((macaroons, text)) = self.macaroons.as_ref().zip(token)
@@ -202,16 +235,7 @@ impl Door {
         let issuer = parsed
             .as_ref()
             .and_then(|token| token.claims.iss().map(str::to_owned));
-        if let (Some(token), Some(issuer)) = (
-            &parsed,
-            issuer
-                .as_deref()
-                .filter(|issuer| self.rules.issuer(issuer).is_some()),
-        ) {
-            self.keys
-                .prepare(issuer, token.header.kid.as_deref().unwrap_or_default(), now)
-                .await;
-        }
+        self.prepare(parsed.as_ref(), now).await;
         let directory = path.wants_directory() || self.peek_directory(path);
         let demand = match demand(doing, path, directory) {
             Ok(demand) => demand,
@@ -281,6 +305,19 @@ impl Door {
             .map(|area| area.trim_end_matches('/'))
             .filter(|area| within(path.as_str(), area).is_some())
             .max_by_key(|area| area.len())
+    }
+
+    /// The roots of all areas, and of what is open to everybody.
+    pub(crate) fn areas(&self) -> Vec<&str> {
+        let trusted = self.rules.issuers.iter().flat_map(|issuer| &issuer.areas);
+        let open = self.rules.anonymous.iter().map(|open| &open.path);
+        let mut areas: Vec<&str> = trusted
+            .chain(open)
+            .map(|area| area.trim_end_matches('/'))
+            .collect();
+        areas.sort_unstable();
+        areas.dedup();
+        areas
     }
 
     /// Whether a path is the root of an area.

@@ -23,6 +23,7 @@ pub mod faults;
 mod keys;
 mod macaroon;
 pub mod methods;
+mod pages;
 mod routes;
 mod rules;
 mod tape;

@@ -16,7 +16,7 @@ use crate::answer::{self, Answer};
 use crate::element::Element;
 use crate::methods::{Call, delete, get, mkcol, options, propfind, proppatch, put, relocate};
 use crate::path::CleanPath;
-use crate::{faults, macaroon, tape, tpc};
+use crate::{faults, macaroon, pages, tape, tpc};
 
 /// Discovery of the tape interface (storage page §6).
 pub(crate) const TAPE_DISCOVERY: &str = "/.well-known/wlcg-tape-rest-api";
@@ -117,6 +117,9 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         parts,
         path,
     };
+    if let Some(page) = pages::answer(&call).await {
+        return page;
+    }
     let methods = &call.element.dialect.methods;
     match call.parts.method.as_str() {
         "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2

@@ -498,3 +498,58 @@ async fn on_every_answer() {
     }
     test.stage.stop().await;
 }
+
+/// The pages beside the files: status and content of each, without a token and with one (storage page §9.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn pages() {
+    let files = "files = { \"/wlcg/f\" = { text = \"f\" }, \"/anon/f\" = { text = \"f\" } }";
+    let test = TestStage::new(&[("se1", config(&format!("{WORLD}{files}")))]).await;
+    let token = test.token("storage.read:/");
+    let origin = "https://se1.example";
+    for (method, path, anonymous, with_token, content) in [
+        ("GET", "/", 200, 200, "<a href=\"/wlcg\">wlcg</a>"),
+        (
+            "GET",
+            "/.storm-webdav/authn-info",
+            401,
+            200,
+            "alice @ https://iam.example/",
+        ),
+        (
+            "GET",
+            "/.storm-webdav/actuator/health",
+            200,
+            200,
+            "{\"status\":\"UP\"}",
+        ),
+        ("GET", "/actuator/health", 401, 403, ""),
+        ("GET", "/status/metrics", 200, 200, "\"version\":\"4.0.0\""),
+        (
+            "GET",
+            "/.well-known/openid-configuration",
+            200,
+            200,
+            "/.storm-webdav/oauth/token",
+        ),
+        ("POST", "/.storm-webdav/oauth/token", 401, 403, ""),
+        ("GET", "/.storm-webdav/oauth/token", 405, 405, ""),
+        ("GET", "/unknown", 401, 403, ""),
+    ] {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{origin}{path}"));
+        let request = request.body(Body::empty()).unwrap();
+        let answer = test.user.client().http1().send(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), anonymous, "{method} {path}");
+        let answer = test
+            .ask(method, &format!("{origin}{path}"), &token, &[], "")
+            .await;
+        assert_eq!(answer.status, with_token, "{method} {path}");
+        assert!(
+            answer.text().contains(content),
+            "{method} {path}: {}",
+            answer.text()
+        );
+    }
+    test.stage.stop().await;
+}

@@ -20,6 +20,7 @@ const CREATE: &[&[Verb]] = &[&[Verb::Create], &[Verb::Modify]];
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Dcache,
     server: "dCache",
+    pages: false,
     always: &[],
     empty_chunked: false,
     paths: PathRules::OURS,

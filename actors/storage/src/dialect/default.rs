@@ -126,6 +126,7 @@ pub(super) const TPC: Tpc = Tpc {
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Default,
     server: concat!("Carnet/", env!("CARGO_PKG_VERSION")),
+    pages: false,
     always: &[],
     empty_chunked: false,
     paths: PathRules::OURS,

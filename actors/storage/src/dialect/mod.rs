@@ -68,6 +68,8 @@ pub struct Dialect {
     pub name: DialectName,
     /// The `Server` header field.
     pub server: &'static str,
+    /// Pages of its own beside the files (storage page §9.3).
+    pub pages: bool,
     /// Fields of every answer.
     pub always: &'static [(&'static str, &'static str)],
     /// A success without content is an empty chunked body, never a length of 0 (storage page §9.1).

@@ -36,6 +36,7 @@ const SECURITY: &[(&str, &str)] = &[
 pub(super) const DIALECT: Dialect = Dialect {
     name: DialectName::Storm,
     server: "StoRM-WebDAV/unknown-version",
+    pages: true,
     always: SECURITY,
     empty_chunked: true,
     paths: PathRules {

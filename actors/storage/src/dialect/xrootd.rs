@@ -95,6 +95,7 @@ const REFUSALS: Refusals = Refusals {
 pub(super) const V5_5: Dialect = Dialect {
     name: DialectName::Xrootd55,
     server: "XrootD/v5.5.3",
+    pages: false,
     always: &[],
     empty_chunked: false,
     paths: PATHS,
@@ -148,6 +149,7 @@ pub(super) const V5_5: Dialect = Dialect {
 pub(super) const V6: Dialect = Dialect {
     name: DialectName::Xrootd6,
     server: "XRootD",
+    pages: false,
     always: &[],
     empty_chunked: false,
     paths: PATHS,
