@@ -82,13 +82,14 @@ impl TapeSystem {
         }
     }
 
-    /// A file was written: after a while it is on tape too.
+    /// A file was written: after a while it is on tape too, or lost by a fault.
     pub(crate) fn written(
         &self,
         actor: &Actor,
         area: &Arc<Area>,
         path: &CleanPath,
         file: &FileMeta,
+        becomes: Locality,
     ) {
         let Some(wait) = self.archive else { return };
         let (owner, area, path, number) = (actor.clone(), area.clone(), path.clone(), file.number);
@@ -96,7 +97,7 @@ impl TapeSystem {
         let until = actor.clock().after(wait);
         actor.spawn(async move {
             owner.clock().sleep_until(until).await;
-            move_to(&owner, &area, &path, Locality::DiskAndTape, |file| {
+            move_to(&owner, &area, &path, becomes, |file| {
                 file.number == number && file.size > 0
             });
         });

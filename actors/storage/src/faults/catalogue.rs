@@ -124,6 +124,11 @@ pub const CATALOGUE: &[(&str, &str, &str)] = &[
         "F22",
         "takes a stage request and fails its files",
     ),
+    (
+        "tape-loses",
+        "F22",
+        "loses a copied file when it should be on tape",
+    ),
 ];
 
 /// What a named fault does, in words.

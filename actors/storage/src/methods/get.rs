@@ -148,6 +148,9 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
         if file.locality == Locality::Tape {
             return answer::text(409, "file is on tape, stage it first");
         }
+        if file.locality == Locality::Lost {
+            return answer::text(409, "file is lost");
+        }
         let source = match area.open(&call.path, file) {
             Ok(source) => source,
             Err(error) => return answer::text(500, &error.to_string()),

@@ -9,7 +9,7 @@ use super::{Call, conditions, get};
 use crate::answer::{self, Answer, set};
 use crate::checksum::Checksum;
 use crate::dialect::Doing;
-use crate::namespace::Entry;
+use crate::namespace::{Entry, Locality};
 use crate::tpc::request::expected;
 use crate::writing::Writing;
 
@@ -108,7 +108,13 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
                 done.headers_mut().remove("digest");
             }
             if let Some(tape) = &element.tape {
-                tape.written(&element.actor, &area, &call.path, &file);
+                tape.written(
+                    &element.actor,
+                    &area,
+                    &call.path,
+                    &file,
+                    Locality::DiskAndTape,
+                );
             }
             done
         }

@@ -20,7 +20,7 @@ use crate::dialect::{DialectName, Doing, Partial, Prehead};
 use crate::element::Element;
 use crate::faults::{self, NamedFault, Reporting};
 use crate::methods::Call;
-use crate::namespace::{FileMeta, TreeError};
+use crate::namespace::{FileMeta, Locality, TreeError};
 use crate::path::CleanPath;
 use crate::writing::Writing;
 
@@ -333,7 +333,12 @@ impl Pull {
             .commit(self.parents, now)
             .map_err(|error| error.to_string())?;
         if let Some(tape) = &self.element.tape {
-            tape.written(&self.element.actor, &self.area, &self.path, &file);
+            let becomes = if self.has("tape-loses") {
+                Locality::Lost
+            } else {
+                Locality::DiskAndTape
+            };
+            tape.written(&self.element.actor, &self.area, &self.path, &file, becomes);
         }
         Ok(file)
     }
