@@ -150,6 +150,14 @@ async fn the_seed_flows_go_on_with_a_storage_element_that_is_not_ours() {
             matches!(&record.event, Event::Note(note) if note.text.starts_with("not visible, "))
         });
         assert_eq!(told.count(), unseen);
+        // The token that its files were put there with is no more told than any other.
+        for record in &played.records {
+            let told = serde_json::to_string(record).expect("a record is JSON");
+            assert!(
+                !told.contains(".eyJ") && !told.contains("admin-secret"),
+                "{told}"
+            );
+        }
         // The other stage saw strangers: the header that joins exchanges stayed at home.
         let seen = other.stage.journal().records();
         assert!(seen.iter().any(|record| matches!(&record.event, Event::Exchange(e) if e.to == who && e.url.contains(base))));
