@@ -65,6 +65,10 @@ struct Findings {
 /// Explains a request; `Err` names what is not there.
 pub fn explain(issuer: &Issuer, question: &Question) -> Result<Value, String> {
     let parties = parties(issuer, question)?;
+    let inherits = parties.grant == grants::TOKEN_EXCHANGE && issuer.rules.strict();
+    if inherits && parse_scope(issuer, &parties.client, question.scope.as_deref()).is_none() {
+        return Err("Name the scopes: without any, the exchange takes those of the subject token, which is not at hand.".into());
+    }
     let mut found = Findings::default();
     found.refusal = look(issuer, question, &parties, &mut found).err();
     Ok(told(issuer, question, &parties, &found))
@@ -351,7 +355,7 @@ fn told(issuer: &Issuer, question: &Question, parties: &Parties, found: &Finding
         "asked": found.asked.join(" "),
         "scope": granted.then(|| found.claim.join(" ")),
         "dropped": found.dropped.iter().map(|d| json!({ "scope": d.scope, "why": d.why })).collect::<Vec<_>>(),
-        "groups": selection.claim.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "groups": selection.claim.filter(|all| !all.is_empty()).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "not_a_member_of": selection.missing,
         "audience": granted.then_some(audience),
         "refresh_token": granted && refreshes && has("offline_access"),

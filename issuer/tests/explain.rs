@@ -256,6 +256,10 @@ async fn ranks_and_losers_are_named_and_the_journal_stays_silent() {
             "An exchange has an origin",
         ),
         (
+            json!({ "client_id": "b", "origin": "a" }),
+            "Name the scopes",
+        ),
+        (
             json!({ "client_id": "a", "grant": "device_code" }),
             "The grant device_code has a user.",
         ),
