@@ -147,16 +147,14 @@ impl Draw {
                 if self.chance(20) {
                     policy["scopes"] = json!([]);
                 }
-                match self.0.random_range(0..4) {
-                    0 => {
-                        (policy["level"], policy["group"]) =
-                            (json!("group"), json!(self.one(&GROUPS)))
-                    }
-                    1 => {
-                        (policy["level"], policy["account"]) =
-                            (json!("account"), json!(self.one(&["u0", "u1", "u2"])))
-                    }
-                    _ => {}
+                let (level, whom) = match self.0.random_range(0..4) {
+                    0 => ("group", self.one(&GROUPS)),
+                    1 => ("account", self.one(&["u0", "u1", "u2"])),
+                    _ => ("default", ""),
+                };
+                policy["level"] = level.into();
+                if !whom.is_empty() {
+                    policy[level] = whom.into();
                 }
                 policy
             })
