@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn strings_are_found_with_their_names() {
-        let cases: &[(&str, Option<&[(&str, &str)]>)] = &[
+        type Wanted = Option<&'static [(&'static str, &'static str)]>;
+        let cases: &[(&str, Wanted)] = &[
             ("{}", Some(&[])),
             (
                 r#"{"a": "x", "n": 1, "b":"y"}"#,
