@@ -223,7 +223,9 @@ fn access_token(
     if has_nbf {
         claims.number("nbf", now - offset);
     }
-    if !scope.is_empty() && matches!(profile, TokenProfile::Wlcg | TokenProfile::Kc) {
+    // A literal client's text is told as it is, even when there is none.
+    let told = !scope.is_empty() || ticket.client.literal;
+    if told && matches!(profile, TokenProfile::Wlcg | TokenProfile::Kc) {
         claims.text("scope", scope.as_str());
     }
     claims.text("iss", &*issuer.iss);
