@@ -20,7 +20,8 @@ pub use demand::{Demand, StorageAction, StorageDemand};
 pub use known::VerifiedTokens;
 pub use refusal::{Diagnosis, ErrorCode, Refusal};
 pub use rules::{
-    ANY_AUDIENCE, Allowance, ClaimRules, Effect, Policy, Principal, Rules, SubjectRule, TrustedIssuer,
+    ANY_AUDIENCE, Allowance, ClaimRules, Effect, Policy, Principal, Rules, SubjectRule,
+    TrustedIssuer,
 };
 pub use verdict::{Authorised, Check, Grounds, KeysWanted, Remark, Verdict};
 
