@@ -41,7 +41,7 @@ pub(super) fn explain(options: &WhyOptions) -> anyhow::Result<Outcome> {
         .header(header::AUTHORIZATION, format!("Bearer {}", text("secret")?))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(
-            question(options, client_id(dir, client)).to_string(),
+            question(options, &client_id(dir, client)).to_string(),
         ))?;
     let (status, told) = served::send(dir, request)?;
     if !status.is_success() {
@@ -76,7 +76,7 @@ fn client_id(dir: &std::path::Path, name: &str) -> String {
     id.unwrap_or(name).to_owned()
 }
 
-fn question(options: &WhyOptions, client_id: String) -> Value {
+fn question(options: &WhyOptions, client_id: &str) -> Value {
     let joined = |all: &[String]| (!all.is_empty()).then(|| all.join(" "));
     json!({
         "client_id": client_id,

@@ -242,7 +242,7 @@ pub fn verdict(verdict: &Verdict, options: &Options) -> String {
     let mut text = judgement(
         &Judgement {
             granted: verdict.granted,
-            demand: verdict.demand.to_string(),
+            demand: verdict.demand.clone(),
             checks: verdict.checks.iter().map(line).collect(),
             answer: refusal.map(|refusal| {
                 let code = refusal
