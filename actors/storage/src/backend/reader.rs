@@ -96,6 +96,10 @@ impl Body for ContentBody {
                 bytes.slice(start..start + most)
             }
             Source::Seeded(pattern) => pattern.slice(self.offset, most),
+            // A short file is read at once: handing it to another thread would take longer.
+            Source::File(file) if self.ahead.is_none() && most <= FIRST_PIECE => {
+                read_piece(file, self.offset, most, BytesMut::new())?
+            }
             Source::File(_) => {
                 if self.ahead.is_none() {
                     self.read_ahead();

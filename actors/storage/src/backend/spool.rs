@@ -13,6 +13,9 @@ use super::StoreError;
 /// How much is written at once.
 const PIECE: usize = 256 * 1024;
 
+/// A file no longer than this is written at once: handing it to another thread would take longer.
+const SHORT: usize = 64 * 1024;
+
 /// An open file and what is not yet written to it: one piece may be on its way to the disk while the next one is
 /// gathered.
 #[derive(Debug)]
@@ -75,6 +78,12 @@ impl Spool {
     }
 
     pub(super) async fn finish(mut self) -> Result<Arc<File>, StoreError> {
+        if self.written == 0 && self.buffer.len() <= SHORT {
+            self.file
+                .write_all_at(&self.buffer, 0)
+                .map_err(StoreError::of)?;
+            return Ok(self.file);
+        }
         if !self.buffer.is_empty() {
             self.put().await?;
         }
