@@ -15,6 +15,9 @@ use clap::Parser as _;
 
 use crate::args::{Cli, Command};
 
+/// Threads that read and write files; hundreds of copies share them, each thread costs memory.
+const DISK_THREADS: usize = 16;
+
 /// How a command ended, as the exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {

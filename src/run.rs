@@ -66,6 +66,7 @@ pub(crate) fn run(names: &[String], options: &RunOptions) -> anyhow::Result<Outc
     }
     let files = Files::open(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(crate::DISK_THREADS)
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(async {

@@ -19,7 +19,7 @@ pub(crate) use self::directory::Directory;
 use self::lab::Lab;
 
 /// Records kept in memory while serving; the file has them all.
-const KEEP: usize = 4096;
+const KEEP: usize = 1024;
 
 pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     let changes = Changes {
@@ -72,6 +72,7 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
         directory.write_authority(&authority)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(crate::DISK_THREADS)
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(async {

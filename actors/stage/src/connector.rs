@@ -33,7 +33,7 @@ pub(crate) const READ_BUFFER: usize = 64 * 1024;
 pub(crate) const HTTP_BUFFER: usize = 128 * 1024;
 
 /// Bytes that the TLS library encrypts before it writes: one system call takes them all.
-pub(crate) const TLS_BUFFER: usize = 256 * 1024;
+pub(crate) const TLS_BUFFER: usize = 128 * 1024;
 
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]

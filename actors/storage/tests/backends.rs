@@ -233,9 +233,9 @@ async fn bytes_come_back_as_they_went_in() {
         // Around what is read and written at once, and around a piece.
         ("at once", &foreign[..65_536].to_vec()),
         ("in pieces", &foreign[..65_537].to_vec()),
-        ("a piece", &foreign[..262_144].to_vec()),
-        ("a piece and one", &foreign[..262_145].to_vec()),
-        ("two and one", &foreign[..524_289].to_vec()),
+        ("a piece", &foreign[..131_072].to_vec()),
+        ("a piece and one", &foreign[..131_073].to_vec()),
+        ("two and one", &foreign[..262_145].to_vec()),
     ] {
         let url = format!("https://se1.example/{}", name.replace(' ', "-"));
         assert_eq!(

@@ -15,7 +15,7 @@ use crate::pattern::Pattern;
 
 /// How much is handed to the connection at once. A file is begun with small pieces, so that many readers of small files
 /// need little memory.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
 const FIRST_PIECE: usize = 64 * 1024;
 
 /// Opened content.

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::StoreError;
 
 /// How much is written at once.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
 
 /// A file no longer than this is written at once: handing it to another thread would take longer.
 const SHORT: usize = 64 * 1024;
