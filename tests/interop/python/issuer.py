@@ -45,25 +45,30 @@ def changed(access_token):
 
 
 class Form(html.parser.HTMLParser):
-    """The form of a page: where it goes, and what it sends if its button `press` is used."""
+    """One form of a page, the first that has the button `press` and the fields `filled`: where it goes, and what it sends."""
 
-    def __init__(self, page, press=None):
+    def __init__(self, page, press=None, filled=()):
         super().__init__()
-        self.action, self.fields, self.press = None, {}, press
+        self.forms, self.press = [], press
         self.feed(page)
+        wanted = set(filled) | ({press} if press else set())
+        self.action, self.fields = next(((action, fields) for action, fields in self.forms if wanted <= fields.keys()), (None, {}))
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         if tag == "form":
-            self.action = attrs["action"]
+            self.forms.append((attrs["action"], {}))
+        if not self.forms:
+            return
+        _, fields = self.forms[-1]
         if tag == "button" and attrs.get("name") == self.press and self.press:
-            self.fields[self.press] = attrs["value"]
+            fields[self.press] = attrs["value"]
         if tag != "input" or "name" not in attrs:
             return
         if attrs.get("type") in ("radio", "checkbox") and "checked" not in attrs:
             return
         if attrs.get("type") != "submit":
-            self.fields[attrs["name"]] = attrs.get("value", "")
+            fields[attrs["name"]] = attrs.get("value", "")
 
 
 class Person:
@@ -74,7 +79,7 @@ class Person:
         self.browser = requests.Session()
 
     def submit(self, page, press=None, **filled):
-        form = Form(page.text, press)
+        form = Form(page.text, press, filled)
         assert form.action, page.text
         return self.browser.post(
             urllib.parse.urljoin(page.url, form.action), data=form.fields | filled, timeout=60, allow_redirects=False
