@@ -247,8 +247,18 @@ impl Area {
         now: i64,
     ) -> Result<bool, AreaError> {
         let mut tree = lock(&self.tree);
-        let size: u64 = tree.files(from).iter().map(|(_, file)| file.size).sum();
-        if self.quota.is_some_and(|quota| tree.used() + size > quota) {
+        let total = |files: &[(CleanPath, FileMeta)]| {
+            let sizes = files.iter().map(|(_, file)| file.size);
+            sizes.fold(0, u64::saturating_add)
+        };
+        let size = if deep || !tree.get(from).is_some_and(|entry| entry.is_directory()) {
+            total(&tree.files(from))
+        } else {
+            0
+        };
+        let freed = if replace { total(&tree.files(to)) } else { 0 };
+        let used = tree.used().saturating_sub(freed).saturating_add(size);
+        if self.quota.is_some_and(|quota| used > quota) {
             return Err(StoreError::Full(format!("{size} bytes do not fit")).into());
         }
         let replaced = self.clear(&mut tree, from, to, replace, now)?;
@@ -462,12 +472,30 @@ pub(crate) struct Complete {
 }
 
 impl Complete {
-    /// Puts it in place, in one step. Gives back the file and whether it replaced one.
-    pub(crate) fn commit(self, parents: bool, now: i64) -> Result<(FileMeta, bool), AreaError> {
+    /// Puts it in place, in one step, if `onto` allows what is there by now. Gives back the file and whether it
+    /// replaced one.
+    pub(crate) fn commit(
+        self,
+        parents: bool,
+        now: i64,
+        onto: impl FnOnce(Option<&FileMeta>) -> bool,
+    ) -> Result<(FileMeta, bool), AreaError> {
         let area = &self.arrival.area;
         let path = &self.arrival.path;
         let mut tree = lock(&area.tree);
         tree.can_put(path, parents)?;
+        let current = tree.get(path);
+        let current = current.as_ref().and_then(Entry::file);
+        if !onto(current) {
+            return Err(TreeError::Exists.into());
+        }
+        // Others may have taken the room meanwhile.
+        let freed = current.map_or(0, |old| old.size);
+        let used = (tree.used() - freed).saturating_add(self.size);
+        if area.quota.is_some_and(|quota| used > quota) {
+            let told = format!("{} bytes do not fit any more", self.size);
+            return Err(StoreError::Full(told).into());
+        }
         let blob = self.kept.place(path)?;
         let file = FileMeta {
             number: 0,

@@ -9,7 +9,7 @@ use super::{Call, conditions, get};
 use crate::answer::{self, Answer, set};
 use crate::checksum::Checksum;
 use crate::dialect::Doing;
-use crate::namespace::{Entry, Locality};
+use crate::namespace::{Entry, FileMeta, Locality};
 use crate::tpc::request::expected;
 use crate::writing::Writing;
 
@@ -42,21 +42,14 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     if methods.put_needs_length && !framed(&call) {
         return answer::text(411, "PUT needs Content-Length or a chunked body");
     }
-    if call.path.wants_directory() && !exists && methods.put_needs_length {
+    if call.path.wants_directory()
+        && !element.door.peek_directory(&call.path)
+        && methods.put_needs_length
+    {
         return answer::text(409, "a name with a final slash is a collection");
     }
     let current = area.get(&call.path);
-    let etag = current
-        .as_ref()
-        .and_then(Entry::file)
-        .map(crate::namespace::FileMeta::etag);
-    let modified = current
-        .as_ref()
-        .and_then(Entry::file)
-        .map(|file| file.modified);
-    if conditions::judge(&call.parts.headers, etag.as_deref(), modified, false)
-        != conditions::Verdict::Met
-    {
+    if !conditions_hold(&call, current.as_ref().and_then(Entry::file)) {
         return answer::text(412, "precondition failed");
     }
     let length = call
@@ -91,7 +84,22 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         writing.failed(&why);
         return answer::text(412, &why);
     }
-    match complete.commit(parents, call.now()) {
+    // Somebody else may have stored it meanwhile: then it takes the right to replace it, and the conditions are
+    // looked at again.
+    let mut may_replace = exists;
+    if !exists && element.door.peek(&call.path) {
+        match element.door.admit(&call, Doing::PutOver).await {
+            Ok(_) => may_replace = true,
+            Err(refused) => {
+                writing.failed("somebody else stored it meanwhile, and it may not be replaced");
+                return refused;
+            }
+        }
+    }
+    let onto = |current: Option<&FileMeta>| {
+        (may_replace || current.is_none()) && conditions_hold(&call, current)
+    };
+    match complete.commit(parents, call.now(), onto) {
         Ok((file, replaced)) => {
             writing.done(&file);
             let status = if replaced {
@@ -123,6 +131,15 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             element.trouble(&error)
         }
     }
+}
+
+fn conditions_hold(call: &Call, current: Option<&FileMeta>) -> bool {
+    let (etag, modified) = (
+        current.map(FileMeta::etag),
+        current.map(|file| file.modified),
+    );
+    let verdict = conditions::judge(&call.parts.headers, etag.as_deref(), modified, false);
+    verdict == conditions::Verdict::Met
 }
 
 fn framed(call: &Call) -> bool {

@@ -29,6 +29,7 @@ pub(super) struct Pull {
     pub(super) element: Arc<Element>,
     area: Arc<Area>,
     path: CleanPath,
+    call: Call,
     source: Url,
     asked: CopyRequest,
     parents: bool,
@@ -87,6 +88,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         parents,
         exists,
         fault: call.fault().cloned(),
+        call,
         progress: Arc::default(),
     };
     let mut size = None;
@@ -119,13 +121,10 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
             .and_then(length);
     }
     pull.tell();
-    let progress = pull.progress.clone();
-    report(
-        &element,
-        progress,
-        Reporting::new(call.fault()),
-        async move { pull.run(size).await },
-    )
+    let (progress, reporting) = (pull.progress.clone(), Reporting::new(pull.fault.as_ref()));
+    report(&element, progress, reporting, async move {
+        pull.run(size).await
+    })
     .await
 }
 
@@ -325,12 +324,21 @@ impl Pull {
         if self.has("target-appears") {
             self.somebody_else().await;
         }
-        if self.asked.overwrite == Some(false) && self.element.door.peek(&self.path) {
+        let appeared = !self.exists && self.element.door.peek(&self.path);
+        if self.asked.overwrite == Some(false) && (self.exists || appeared) {
             return Err("target file exists by now and Overwrite is false".into());
+        }
+        // What appeared meanwhile is replaced only by who may replace it.
+        let may_replace = self.asked.overwrite != Some(false)
+            && (self.exists || appeared && self.may_replace().await);
+        if appeared && !may_replace {
+            return Err("403 Forbidden: target file exists by now and may not be replaced".into());
         }
         let now = self.element.actor.clock().millis();
         let (file, _) = complete
-            .commit(self.parents, now)
+            .commit(self.parents, now, |current| {
+                may_replace || current.is_none()
+            })
             .map_err(|error| error.to_string())?;
         if let Some(tape) = &self.element.tape {
             let becomes = if self.has("tape-loses") {
@@ -343,6 +351,11 @@ impl Pull {
         Ok(file)
     }
 
+    async fn may_replace(&self) -> bool {
+        let admitted = self.element.door.admit(&self.call, Doing::PutOver).await;
+        admitted.is_ok()
+    }
+
     /// Somebody else stores the target (a fault).
     async fn somebody_else(&self) {
         let Ok(mut other) = self.area.begin(&self.path, &[]) else {
@@ -353,7 +366,7 @@ impl Pull {
             && let Ok(complete) = other.complete().await
         {
             let now = self.element.actor.clock().millis();
-            let _stored = complete.commit(self.parents, now);
+            let _stored = complete.commit(self.parents, now, |_| true);
             let why = "somebody else stored it, by a fault";
             self.element
                 .file_state(&self.path, "being written", "available", why);
@@ -364,7 +377,8 @@ impl Pull {
     async fn leave(&self, arrival: Arrival) {
         if let Ok(mut complete) = arrival.complete().await {
             complete.sums.clear();
-            let _gone = complete.commit(self.parents, self.element.actor.clock().millis());
+            let _gone =
+                complete.commit(self.parents, self.element.actor.clock().millis(), |_| true);
         }
     }
 }
