@@ -73,11 +73,7 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
 async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let raw = parts.uri.path().to_owned();
-    if let Some(tape) = element
-        .tape
-        .as_ref()
-        .filter(|_| raw == TAPE_DISCOVERY || raw.starts_with(TAPE_API))
-    {
+    if let Some(tape) = element.tape.as_ref().filter(|_| tape::serves(&raw)) {
         return tape::answer(&element, tape, parts, body).await;
     }
     if parts.method == Method::OPTIONS && raw == "*" {

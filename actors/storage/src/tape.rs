@@ -24,6 +24,8 @@ use crate::routes::{TAPE_API, TAPE_DISCOVERY};
 
 /// The longest request body: a request names many files.
 const LONGEST: usize = 4 << 20;
+/// Most files that one request is judged for.
+const MOST: usize = 10_000;
 
 /// The tape system behind one storage element.
 pub(crate) struct TapeSystem {
@@ -138,22 +140,50 @@ fn move_to(
     }
 }
 
+/// The content type of what is refused.
+const PROBLEM: &str = "application/problem+json";
+
 fn problem(status: u16, title: &str, detail: &str) -> Answer {
     let body = json!({ "type": "about:blank", "status": status, "title": title, "detail": detail });
-    answer::typed(status, "application/problem+json", body.to_string())
+    answer::typed(status, PROBLEM, body.to_string())
 }
 
 fn reply(status: u16, body: &Value) -> Answer {
     answer::typed(status, "application/json", body.to_string())
 }
 
-/// Answers a request of the tape interface.
+/// Whether a path belongs to the tape interface.
+pub(crate) fn serves(path: &str) -> bool {
+    let below = path.strip_prefix(TAPE_API);
+    path == TAPE_DISCOVERY || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers a request of the tape interface; whatever is refused is told as a problem (RFC 7807).
 pub(crate) async fn answer(
     element: &Arc<Element>,
     tape: &TapeSystem,
     parts: Parts,
     body: Body,
 ) -> Answer {
+    let found = resource(element, tape, parts, body).await;
+    let told = found.headers().get(header::CONTENT_TYPE);
+    if found.status().as_u16() < 400 || told.is_some_and(|kind| kind == PROBLEM) {
+        return found;
+    }
+    let (refused, why) = found.into_parts();
+    let why = carnet_stage::body::read_limited(why, LONGEST).await;
+    let why = String::from_utf8_lossy(&why.unwrap_or_default()).into_owned();
+    let title = refused.status.canonical_reason().unwrap_or("Refused");
+    let mut told = problem(refused.status.as_u16(), title, why.trim_end());
+    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+        if let Some(value) = refused.headers.get(&name) {
+            told.headers_mut().insert(name, value.clone());
+        }
+    }
+    told
+}
+
+async fn resource(element: &Arc<Element>, tape: &TapeSystem, parts: Parts, body: Body) -> Answer {
     let path = parts.uri.path().to_owned();
     if path == TAPE_DISCOVERY {
         return reply(
@@ -191,6 +221,17 @@ pub(crate) async fn answer(
     }
 }
 
+fn too_many(names: usize) -> Option<Answer> {
+    let told = format!("the request names {names} files; it may name {MOST}");
+    (names > MOST).then(|| problem(413, "Too many files", &told))
+}
+
+/// Whose request it is, where no path in it could be judged.
+async fn anybody(call: &Call) -> Result<String, Answer> {
+    let pass = call.element.door.identify(call).await?;
+    Ok(pass.owner())
+}
+
 fn clean(call: &Call, text: &str) -> Option<CleanPath> {
     CleanPath::parse(text, call.element.dialect.paths).ok()
 }
@@ -203,9 +244,12 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
             "a stage request is {\"files\": [{\"path\": …}]}",
         );
     };
+    if let Some(refused) = too_many(asked.files.len()) {
+        return refused;
+    }
     let element = &call.element;
     let mut files = Vec::new();
-    let mut owner = String::new();
+    let mut owner = None;
     let mut coming = Vec::new();
     for item in asked.files {
         let path = clean(call, &item.path);
@@ -215,7 +259,7 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
             Some(path) => match element.door.admit_at(call, Doing::Stage, path).await {
                 Err(refused) => return refused,
                 Ok(pass) => {
-                    owner = pass.owner();
+                    owner = Some(pass.owner());
                     match element.area(&pass).get(path) {
                         None => error = Some("file does not exist".into()),
                         Some(Entry::Directory(_)) => error = Some("not a file".into()),
@@ -243,6 +287,13 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
             "a stage request names at least one file",
         );
     }
+    let owner = match owner {
+        Some(owner) => owner,
+        None => match anybody(call).await {
+            Ok(owner) => owner,
+            Err(refused) => return refused,
+        },
+    };
     let stuck = call.fault().is_some_and(|fault| fault.is("tape-stuck"));
     if call.fault().is_some_and(|fault| fault.is("tape-fails")) {
         for file in files.iter_mut().filter(|file| file.error.is_none()) {
@@ -323,11 +374,17 @@ async fn state(tape: &TapeSystem, call: &Call, id: &str) -> Answer {
             Err(refused) => return refused,
         }
     }
+    let pass = match pass {
+        Some(pass) => pass,
+        None => match element.door.identify(call).await {
+            Ok(pass) => pass,
+            Err(refused) => return refused,
+        },
+    };
     let requests = lock(&tape.requests);
-    let Some((request, pass)) = requests
+    let Some(request) = requests
         .get(id)
-        .zip(pass)
-        .filter(|(request, pass)| request.owner == pass.owner())
+        .filter(|request| request.owner == pass.owner())
     else {
         return problem(404, "Not found", "no such stage request");
     };
@@ -360,16 +417,17 @@ async fn state(tape: &TapeSystem, call: &Call, id: &str) -> Answer {
 async fn owned(tape: &TapeSystem, call: &Call, id: &str) -> Result<(), Answer> {
     let first = lock(&tape.requests)
         .get(id)
-        .and_then(|request| request.files.iter().find_map(|file| file.path.clone()));
+        .map(|request| request.files.iter().find_map(|file| file.path.clone()));
     let missing = || problem(404, "Not found", "no such stage request");
-    let path = first.ok_or_else(missing)?;
-    let pass = call
-        .element
-        .door
-        .admit_at(call, Doing::Stage, &path)
-        .await?;
+    let owner = match first.ok_or_else(missing)? {
+        Some(path) => {
+            let admitted = call.element.door.admit_at(call, Doing::Stage, &path).await;
+            admitted?.owner()
+        }
+        None => anybody(call).await?,
+    };
     match lock(&tape.requests).get(id) {
-        Some(request) if request.owner == pass.owner() => Ok(()),
+        Some(request) if request.owner == owner => Ok(()),
         _ => Err(missing()),
     }
 }
@@ -426,6 +484,14 @@ async fn release(call: &Call, bytes: &[u8]) -> Answer {
     let Ok(asked) = serde_json::from_slice::<PathsBody>(bytes) else {
         return problem(400, "Malformed request", "a release is {\"paths\": […]}");
     };
+    if let Some(refused) = too_many(asked.paths.len()) {
+        return refused;
+    }
+    if asked.paths.is_empty()
+        && let Err(refused) = anybody(call).await
+    {
+        return refused;
+    }
     for text in &asked.paths {
         let Some(path) = clean(call, text) else {
             return problem(400, "Malformed request", "a path cannot be read");
@@ -448,7 +514,13 @@ async fn archive_info(call: &Call, bytes: &[u8]) -> Answer {
         return problem(400, "Malformed request", "the request is {\"paths\": […]}");
     };
     let mut infos = Vec::new();
-    for text in &asked.paths {
+    if !asked.paths.iter().any(|path| clean(call, path).is_some())
+        && let Err(refused) = anybody(call).await
+    {
+        return refused;
+    }
+    // Of too many, a part is answered: the client asks for the rest again.
+    for text in asked.paths.iter().take(MOST) {
         let Some(path) = clean(call, text) else {
             infos.push(json!({ "path": text, "error": "malformed path" }));
             continue;

@@ -327,3 +327,47 @@ async fn a_careful_storage_element_does_not_connect_to_its_own_machine() {
     );
     assert_eq!(test.ask("COPY", TARGET, "", &headers, "").await.status, 401);
 }
+
+/// F22: what is lost on its way to tape is not read, not copied and not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_file_leaves_by_no_way() {
+    let (test, _, se2) = world("tape = { archive_seconds = 0 }").await;
+    let effect = Effect::Named("tape-loses".into());
+    se2.faults()
+        .install(fault(FaultPlace::Handler, "COPY", effect));
+    let (_, told) = copy(&test).await;
+    assert!(told.ends_with("success: Created\n"), "{told}");
+    let lost = |event: &Event| matches!(event, Event::State(state) if state.to == "LOST");
+    while !test.records().iter().any(|record| lost(&record.event)) {
+        tokio::task::yield_now().await;
+    }
+    let token = test.token("storage.read:/ storage.modify:/");
+    for (case, method, destination, status, line) in [
+        ("GET", "GET", "", 409, "file is lost"),
+        (
+            "local copy",
+            "COPY",
+            "https://se2.example/copy",
+            409,
+            "file is lost",
+        ),
+        (
+            "push",
+            "COPY",
+            "https://se1.example/copy",
+            202,
+            "failure: file is lost",
+        ),
+    ] {
+        let headers = [("destination", destination)];
+        let headers = &headers[usize::from(destination.is_empty())..];
+        let answer = test.ask(method, TARGET, &token, headers, "").await;
+        let text = answer.text();
+        assert_eq!(
+            (answer.status, text.lines().last()),
+            (status, Some(line)),
+            "{case}: {text}"
+        );
+    }
+    test.stage.stop().await;
+}

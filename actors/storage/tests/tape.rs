@@ -226,3 +226,135 @@ async fn a_macaroon_opens_what_its_holder_could_open() {
         401
     );
 }
+
+/// Whatever the request names, it is somebody's; what is refused is a problem (RFC 7807; storage page §6).
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_served_without_a_token_and_refusals_are_problems() {
+    let text =
+        "tape = {}\nfiles = { \"/t\" = { size = \"1 KiB\", tape = true }, \"/api/v10/f\" = \"1\" }";
+    let test = TestStage::new(&[("se1", config(text))]).await;
+    let (stager, reader) = (test.token("storage.stage:/"), test.token("storage.read:/"));
+    let many = format!(
+        "{{\"files\":[{}{{\"path\":\"/t\"}}]}}",
+        "{\"path\":\"/t\"},".repeat(10_000)
+    );
+    for (case, token, path, body, status) in [
+        (
+            "stage",
+            "",
+            "/stage",
+            "{\"files\":[{\"path\":\"/t\"}]}",
+            401,
+        ),
+        (
+            "stage what cannot be read",
+            "",
+            "/stage",
+            "{\"files\":[{\"path\":\"t\"}]}",
+            401,
+        ),
+        ("stage nothing", &stager, "/stage", "{\"files\":[]}", 400),
+        (
+            "stage without the scope",
+            &reader,
+            "/stage",
+            "{\"files\":[{\"path\":\"/t\"}]}",
+            403,
+        ),
+        ("stage too much", &stager, "/stage", &many, 413),
+        ("info", "", "/archiveinfo", "{\"paths\":[\"/t\"]}", 401),
+        (
+            "info of what cannot be read",
+            "",
+            "/archiveinfo",
+            "{\"paths\":[\"t\"]}",
+            401,
+        ),
+        ("info of nothing", "", "/archiveinfo", "{\"paths\":[]}", 401),
+        ("release", "", "/release/x", "{\"paths\":[\"/t\"]}", 401),
+        ("release nothing", "", "/release/x", "{\"paths\":[]}", 401),
+        (
+            "no such request",
+            &stager,
+            "/stage/x/cancel",
+            "{\"paths\":[]}",
+            404,
+        ),
+        ("no JSON", &stager, "/stage", "x", 400),
+    ] {
+        let answer = test
+            .ask("POST", &format!("{API}{path}"), token, &[], body.to_owned())
+            .await;
+        assert_eq!(answer.status, status, "{case}: {}", answer.text());
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{case}"
+        );
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(problem["status"], status, "{case}");
+        assert_eq!(
+            answer.header("www-authenticate").is_empty(),
+            status != 401 && status != 403,
+            "{case}"
+        );
+    }
+    let made = test
+        .ask(
+            "POST",
+            &format!("{API}/stage"),
+            &stager,
+            &[],
+            "{\"files\":[{\"path\":\"t\"}]}",
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let state = test
+        .ask("GET", made.header("location"), &stager, &[], "")
+        .await;
+    let state: Value = serde_json::from_slice(&state.body).unwrap();
+    assert_eq!(
+        state["files"],
+        json!([{ "path": "t", "error": "malformed path" }])
+    );
+    let file = test
+        .ask("GET", "https://se1.example/api/v10/f", &reader, &[], "")
+        .await;
+    assert_eq!(
+        file.status, 200,
+        "a name that only begins like the interface is a file's"
+    );
+    test.stage.stop().await;
+}
+
+/// Bytes that are on tape only, or lost, leave by no way (storage page §6).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_on_disk_is_not_read() {
+    for (dialect, get, put) in [("default", 409, 204), ("storm", 415, 415)] {
+        let text = format!(
+            "dialect = \"{dialect}\"\ntape = {{ archive_seconds = 0 }}\nfiles = {{ \"/t\" = {{ size = \"1 KiB\", tape = true }} }}"
+        );
+        let test = TestStage::new(&[("se1", config(&text))]).await;
+        let token = test.token("storage.read:/ storage.modify:/");
+        let at = |path: &str| format!("https://se1.example{path}");
+        for (method, headers, body, status) in [
+            ("HEAD", vec![], "", 200),
+            ("GET", vec![], "", get),
+            ("COPY", vec![("destination", at("/copy"))], "", get),
+            ("PUT", vec![], "new", put),
+        ] {
+            let headers: Vec<(&str, &str)> = headers
+                .iter()
+                .map(|(name, value)| (*name, &**value))
+                .collect();
+            let answer = test.ask(method, &at("/t"), &token, &headers, body).await;
+            assert_eq!(
+                answer.status,
+                status,
+                "{dialect} {method}: {}",
+                answer.text()
+            );
+        }
+        test.stage.stop().await;
+    }
+}

@@ -74,6 +74,8 @@ pub(super) const METHODS: Methods = Methods {
     content_type: Some("application/octet-stream"),
     file_with_slash: None,
     get_unmet: 412,
+    on_tape: 409,
+    put_on_tape: None,
     etag: true,
     slashes: Slashes::Kept,
     redirects: false,

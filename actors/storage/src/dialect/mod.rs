@@ -303,6 +303,10 @@ pub struct Methods {
     pub file_with_slash: Option<u16>,
     /// GET and HEAD under a condition that does not hold.
     pub get_unmet: u16,
+    /// GET of a file that is on tape only (storage page §6).
+    pub on_tape: u16,
+    /// PUT over one; none: it is replaced.
+    pub put_on_tape: Option<u16>,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
     /// What GET makes of a final slash.

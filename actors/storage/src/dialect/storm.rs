@@ -134,6 +134,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         post: 403,
         content_type: None,
         get_unmet: 403,
+        on_tape: 415,
+        put_on_tape: Some(415),
         etag: false,
         slashes: Slashes::Dropped,
         proppatch: Some(500),

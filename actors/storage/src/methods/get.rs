@@ -145,11 +145,8 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
         set(&mut found, header::CONTENT_LENGTH, &file.size.to_string());
         found
     } else {
-        if file.locality == Locality::Tape {
-            return answer::text(409, "file is on tape, stage it first");
-        }
-        if file.locality == Locality::Lost {
-            return answer::text(409, "file is lost");
+        if let Some(refused) = unreadable(call, file) {
+            return refused;
         }
         let source = match area.open(&call.path, file) {
             Ok(source) => source,
@@ -191,6 +188,19 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     describe(call, area, file, found).await
+}
+
+/// The refusal to read a file whose bytes are not on disk.
+pub(crate) fn unreadable(call: &Call, file: &FileMeta) -> Option<Answer> {
+    let (status, why) = match file.locality {
+        Locality::Tape => (
+            call.element.dialect.methods.on_tape,
+            "file is on tape, stage it first",
+        ),
+        Locality::Lost => (409, "file is lost"),
+        Locality::Disk | Locality::DiskAndTape | Locality::Unavailable => return None,
+    };
+    Some(answer::text(status, why))
 }
 
 fn sized(mut answer: Answer, size: u64, body: Body) -> Answer {

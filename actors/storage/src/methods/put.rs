@@ -49,6 +49,11 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         return answer::text(409, "a name with a final slash is a collection");
     }
     let current = area.get(&call.path);
+    let on_tape = current.as_ref().and_then(Entry::file);
+    let on_tape = on_tape.is_some_and(|file| file.locality == Locality::Tape);
+    if let Some(status) = methods.put_on_tape.filter(|_| on_tape) {
+        return answer::text(status, "file is on tape, stage it first");
+    }
     if !conditions_hold(&call, current.as_ref().and_then(Entry::file)) {
         return answer::text(412, "precondition failed");
     }

@@ -2,10 +2,11 @@
 
 use url::Url;
 
-use super::Call;
+use super::{Call, get};
 use crate::answer::{self, Answer};
 use crate::authorise::Pass;
 use crate::dialect::Doing;
+use crate::namespace::Entry;
 use crate::path::CleanPath;
 use crate::routes::aliased;
 use crate::tpc::request::{overwrite, single};
@@ -90,7 +91,9 @@ const MEMBERS: &str = "the target is a collection with members, which are not de
 /// Whether a collection with members is in the way, and may not be deleted whole (storage page §1.5).
 fn has_members(call: &Call, pass: &Pass, target: &CleanPath) -> bool {
     let members = call.element.area(pass).list(target);
-    !call.element.config.recursive_delete && members.is_some_and(|members| !members.is_empty())
+    call.element.door.peek(&call.path)
+        && !call.element.config.recursive_delete
+        && members.is_some_and(|members| !members.is_empty())
 }
 
 /// COPY whose destination is here and that carries nothing for another side. A plain answer, no markers.
@@ -134,6 +137,11 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
     }
     if replace && has_members(&call, &pass, &target) {
         return answer::text(methods.copy_over_members, MEMBERS);
+    }
+    if let Some(Entry::File(file)) = element.area(&pass).get(&call.path)
+        && let Some(refused) = get::unreadable(&call, &file)
+    {
+        return refused;
     }
     let deep = call.header("depth").map(str::trim) != Some("0")
         || element.dialect.methods.copy_always_deep;

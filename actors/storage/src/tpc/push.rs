@@ -58,7 +58,10 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
             );
         }
     };
-    if element.is_here(&destination) && destination.path() == call.path.href() {
+    if element.is_here(&destination)
+        && CleanPath::parse(destination.path(), element.dialect.paths)
+            .is_ok_and(|path| path == call.path)
+    {
         return answer::text(403, "source and destination are the same file");
     }
     if let Err(why) = guard::check(&element, &destination).await {
@@ -95,8 +98,10 @@ impl Push {
 
     async fn run(self) -> Result<(), String> {
         let _running = self.element.copier.running.acquire().await;
-        if self.file.locality == Locality::Tape {
-            return Err("file not online".into());
+        match self.file.locality {
+            Locality::Tape => return Err("file not online".into()),
+            Locality::Lost => return Err("file is lost".into()),
+            Locality::Disk | Locality::DiskAndTape | Locality::Unavailable => {}
         }
         self.element.actor.note(format!(
             "{} is sent to {}",
