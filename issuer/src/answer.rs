@@ -18,11 +18,22 @@ use crate::quirks::Rules;
 pub enum Caching {
     /// `no-store` and `Pragma`: tokens.
     NoStore,
+    /// `no-store` alone: what a person approves, and the code that comes of it.
+    Approval,
     /// Spring's three lines.
     Never,
     /// The key set.
     Keys,
+    /// Nothing is said, nor by the other lines for browsers: what IAM answers before its security filters.
+    Unsaid,
+    /// `no-store` and `Pragma`, without the lines for browsers: IAM's word on an unusable bearer token.
+    Alone,
 }
+
+/// Spring's line for what must not be kept.
+const NEVER: &str = "no-cache, no-store, max-age=0, must-revalidate";
+/// The container's own header in June 2021, with the profiles it runs with and its port.
+const CONTEXT: HeaderName = HeaderName::from_static("x-application-context");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
@@ -44,7 +55,7 @@ impl Answers {
         }
     }
 
-    /// A bare answer with the common headers.
+    /// A bare answer with the common headers. IAM closes the connection after every 400 and 500.
     pub fn bare(&self, status: u16, caching: Caching) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() =
@@ -53,39 +64,82 @@ impl Answers {
         let mut put = |name: HeaderName, value: &'static str| {
             headers.append(name, HeaderValue::from_static(value))
         };
-        if self.rules.today() {
+        if self.rules.today() && caching != Caching::Alone {
             put(VARY, "Origin");
             put(VARY, "Access-Control-Request-Method");
             put(VARY, "Access-Control-Request-Headers");
         }
-        put(HeaderName::from_static("x-content-type-options"), "nosniff");
-        put(HeaderName::from_static("x-frame-options"), "DENY");
-        if !self.rules.strict() {
-            put(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+        if self.rules.strict() || !matches!(caching, Caching::Unsaid | Caching::Alone) {
+            put(HeaderName::from_static("x-content-type-options"), "nosniff");
+            put(HeaderName::from_static("x-frame-options"), "DENY");
+            if !self.rules.strict() {
+                put(HeaderName::from_static("x-xss-protection"), "1; mode=block");
+            }
         }
-        match caching {
-            Caching::NoStore => {
-                put(CACHE_CONTROL, "no-store");
-                put(PRAGMA, "no-cache");
-            }
-            Caching::Keys if !self.rules.then() => {
-                put(
-                    CACHE_CONTROL,
-                    "max-age=21600, must-revalidate, no-transform",
-                );
-            }
-            Caching::Never | Caching::Keys => {
-                put(
-                    CACHE_CONTROL,
-                    "no-cache, no-store, max-age=0, must-revalidate",
-                );
-                put(PRAGMA, "no-cache");
-                put(EXPIRES, "0");
-            }
+        for (name, value) in self.keeping(caching) {
+            put(name.clone(), value);
         }
         if self.rules.then() {
             put(http::header::SERVER, "Apache-Coyote/1.1");
+            if caching != Caching::Alone {
+                put(CONTEXT, "INDIGO IAM:wlcg-scopes:8080");
+            }
         }
+        if !self.rules.strict() && matches!(status, 400 | 500) {
+            put(CONNECTION, "close");
+        }
+        response
+    }
+
+    /// What is said about keeping an answer. June 2021 said it twice where a token could be in it.
+    fn keeping(&self, caching: Caching) -> &'static [(HeaderName, &'static str)] {
+        const NEVER_LINES: [(HeaderName, &str); 3] =
+            [(CACHE_CONTROL, NEVER), (PRAGMA, "no-cache"), (EXPIRES, "0")];
+        const NO_STORE: [(HeaderName, &str); 2] =
+            [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+        const BOTH: [(HeaderName, &str); 5] = [
+            (CACHE_CONTROL, NEVER),
+            (PRAGMA, "no-cache"),
+            (EXPIRES, "0"),
+            (CACHE_CONTROL, "no-store"),
+            (PRAGMA, "no-cache"),
+        ];
+        const KEYS: [(HeaderName, &str); 1] = [(
+            CACHE_CONTROL,
+            "max-age=21600, must-revalidate, no-transform",
+        )];
+        match (caching, self.rules.strict(), self.rules.then()) {
+            (Caching::NoStore, false, true) => &BOTH,
+            (Caching::NoStore, ..) | (Caching::Alone, ..) | (Caching::Approval, true, _) => {
+                &NO_STORE
+            }
+            (Caching::Approval, false, false) => &NO_STORE[..1],
+            (Caching::Keys, _, false) => &KEYS,
+            (Caching::Unsaid, false, _) => &[],
+            _ => &NEVER_LINES,
+        }
+    }
+
+    /// An answer that IAM gives before its application is asked: without what only that adds.
+    pub fn early(&self, mut response: Response) -> Response {
+        response.headers_mut().remove(VARY);
+        response.headers_mut().remove(CONTEXT);
+        response
+    }
+
+    /// An answer of the token endpoint alone, without the security filters around it.
+    pub fn unguarded(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        for line in [
+            "x-content-type-options",
+            "x-frame-options",
+            "x-xss-protection",
+        ] {
+            headers.remove(line);
+        }
+        headers.remove(EXPIRES);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         response
     }
 
@@ -113,15 +167,19 @@ impl Answers {
 
     /// A page.
     pub fn page(&self, status: u16, html: String) -> Response {
-        let mut response = self.bare(status, Caching::Never);
+        self.page_kept(status, html, Caching::Never)
+    }
+
+    fn page_kept(&self, status: u16, html: String, caching: Caching) -> Response {
+        let mut response = self.bare(status, caching);
         response.headers_mut().insert(CONTENT_TYPE, HTML);
         *response.body_mut() = Body::from(html);
         response
     }
 
     /// A page that IAM makes from a JSP, whose charset is written in small letters.
-    pub fn small_page(&self, html: String) -> Response {
-        let mut response = self.page(200, html);
+    pub fn small_page(&self, html: String, caching: Caching) -> Response {
+        let mut response = self.page_kept(200, html, caching);
         response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static("text/html;charset=utf-8"),
@@ -143,10 +201,11 @@ impl Answers {
 
     /// A refusal.
     pub fn refuse(&self, refusal: &Refusal, caching: Caching, pages: &Pages) -> Response {
+        let caching = self.refusal_caching(refusal, caching);
         let mut response = match refusal.shape {
             Shape::Page => {
                 let html = pages.error(refusal.status, &refusal.description);
-                let mut response = self.page(refusal.status, html);
+                let mut response = self.page_kept(refusal.status, html, caching);
                 if self.rules.then() {
                     let kind = HeaderValue::from_static("text/html;charset=ISO-8859-1");
                     response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -175,10 +234,24 @@ impl Answers {
         if let Some(challenge) = self.challenge(refusal) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if !self.rules.strict() && matches!(refusal.status, 400 | 500) {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if matches!(refusal.shape, Shape::Filter | Shape::Form) {
+            headers.remove(CONTEXT);
         }
         response
+    }
+
+    /// IAM's layers each have their own word on keeping an answer, whatever the endpoint.
+    fn refusal_caching(&self, refusal: &Refusal, caching: Caching) -> Caching {
+        match refusal.shape {
+            _ if self.rules.strict() => caching,
+            Shape::Filter if refusal.error == "invalid_token" => Caching::Alone,
+            Shape::OAuth | Shape::Filter | Shape::Form | Shape::Basic | Shape::AllowJson(_) => {
+                Caching::NoStore
+            }
+            Shape::Empty | Shape::Allow(_) | Shape::OAuthPage => Caching::Never,
+            Shape::Page if caching == Caching::NoStore => Caching::Never,
+            Shape::Page | Shape::Plain => caching,
+        }
     }
 
     fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {

@@ -336,6 +336,9 @@ impl Replay {
                 .as_object()
                 .map(|m| m.keys().map(String::as_str).collect::<Vec<_>>().join(","))
         };
+        if dialogue["r"].is_string() {
+            same("lines", dialogue["r"].clone(), lines(answer).into());
+        }
         if let Some(want) = dialogue["o"].as_object() {
             let claims = answer.claims();
             let life = claims["exp"].as_i64().unwrap_or_default()
@@ -366,6 +369,40 @@ impl Replay {
             None => Value::Null,
         }
     }
+}
+
+/// The header lines that every answer has or has not, in short: how it is kept, what CORS and browsers are told.
+fn lines(answer: &Answer) -> String {
+    let all = |name: &str| answer.headers.get_all(name).iter();
+    let mut words: Vec<&str> = all("cache-control")
+        .map(|value| match value.to_str().unwrap() {
+            "no-cache, no-store, max-age=0, must-revalidate" => "never",
+            "no-store" => "store",
+            "max-age=21600, must-revalidate, no-transform" => "keys",
+            _ => "other",
+        })
+        .collect();
+    words.extend(all("pragma").map(|_| "pragma"));
+    words.extend(all("expires").map(|_| "expires"));
+    let browser = [
+        "x-content-type-options",
+        "x-xss-protection",
+        "x-frame-options",
+    ];
+    for (word, there) in [
+        ("vary", all("vary").count() == 3),
+        ("browser", browser.iter().all(|name| all(name).count() == 1)),
+        ("close", answer.header("connection") == Some("close")),
+        (
+            "origin",
+            answer.header("access-control-allow-origin") == Some("*"),
+        ),
+    ] {
+        if there {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::registration;
 use super::userinfo::bearer;
 use super::{Here, Request};
 use crate::answer::Caching;
-use crate::errors::{Refusal, Shape};
+use crate::errors::Refusal;
 use crate::form::{Form, LIMIT};
 use crate::issuer::Issuer;
 use crate::store::{Client, User};
@@ -23,7 +23,7 @@ use crate::store::{Client, User};
 /// Lets administrators through: their sessions, and tokens with `iam:admin.read` or, for changes, `iam:admin.write`.
 /// Everybody else gets IAM's answer.
 pub(crate) fn admin(issuer: &Issuer, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
-    let refused = || Refusal::new(403, "access_denied", "Access is denied").dressed(Shape::Plain);
+    let refused = || Refusal::new(403, "access_denied", "Access is denied");
     if !headers.contains_key(AUTHORIZATION)
         && let Some(user) = Browser::of(issuer, headers).user(issuer)
     {

@@ -83,16 +83,26 @@ impl Return {
         let early = params
             .first()
             .is_some_and(|(_, value)| *value == "login_required");
-        let status = if issuer.rules.then() || (early && !issuer.rules.strict()) {
+        let early = early && !issuer.rules.strict();
+        let status = if issuer.rules.then() || early {
             302
         } else {
             303
         };
-        issuer.answers.redirect(
-            status,
-            &format!("{}{mark}{query}", self.uri),
-            Caching::NoStore,
-        )
+        let given = params.first().is_some_and(|(name, _)| *name == "code");
+        let caching = match (issuer.rules.strict(), issuer.rules.then(), given) {
+            (true, ..) => Caching::NoStore,
+            (false, false, true) => Caching::Approval,
+            _ if early => Caching::Unsaid,
+            _ => Caching::Never,
+        };
+        let to = format!("{}{mark}{query}", self.uri);
+        let response = issuer.answers.redirect(status, &to, caching);
+        if early {
+            issuer.answers.early(response)
+        } else {
+            response
+        }
     }
 
     fn error(&self, issuer: &Issuer, error: &str, text: &str, fragment: bool) -> Response {
@@ -158,7 +168,12 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     let approval = match approval(issuer, &client, &user, form, &back) {
         Ok(approval) => approval,
         Err(refusal) if refusal.shape == Shape::Page => {
-            return issuer.refuse(&refusal, Caching::Never);
+            let caching = if issuer.rules.then() {
+                Caching::Never
+            } else {
+                Caching::Unsaid
+            };
+            return issuer.refuse(&refusal, caching);
         }
         Err(refusal) => {
             let fragment = issuer.has(Quirk::Q54) && browser.session.pending.is_some();
@@ -183,7 +198,12 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
         issuer.rules.then(),
     );
     browser.session.pending = Some(approval);
-    let response = issuer.answers.small_page(html);
+    let caching = if issuer.rules.then() {
+        Caching::Never
+    } else {
+        Caching::Approval
+    };
+    let response = issuer.answers.small_page(html, caching);
     browser.keep(issuer, response)
 }
 

@@ -76,7 +76,7 @@ impl Browser {
         let response = issuer
             .answers
             .redirect(302, &issuer.url(&back), Caching::Never);
-        self.keep(issuer, response)
+        self.keep(issuer, issuer.answers.early(response))
     }
 
     /// Keeps the session and puts the cookie on the answer.
@@ -99,9 +99,12 @@ impl Browser {
             back.path_and_query()
                 .map_or_else(|| "/".to_owned(), ToString::to_string),
         );
-        let response = issuer
+        let mut response = issuer
             .answers
             .redirect(302, &issuer.url("login"), Caching::Never);
+        if matches!(back.path(), "/" | "/device") {
+            response = issuer.answers.early(response);
+        }
         self.keep(issuer, response)
     }
 
@@ -114,6 +117,6 @@ impl Browser {
         let response = issuer
             .answers
             .redirect(302, &issuer.url("iam/aup/sign"), Caching::Never);
-        self.keep(issuer, response)
+        self.keep(issuer, issuer.answers.early(response))
     }
 }

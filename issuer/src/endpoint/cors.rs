@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::Response;
+use carnet_stage::Body;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
@@ -16,8 +17,17 @@ use crate::routes;
 
 /// Answers preflights, and lets every origin read the answers of the open paths.
 pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Response {
+    // June 2021's filter let everybody read, asked or not.
+    let unasked = issuer.rules.then() && is_read_by_all(request.uri().path());
     if !request.headers().contains_key(ORIGIN) {
-        return next.run(request).await;
+        let mut response = next.run(request).await;
+        if unasked {
+            let all = HeaderValue::from_static("*");
+            response
+                .headers_mut()
+                .insert(ACCESS_CONTROL_ALLOW_ORIGIN, all);
+        }
+        return response;
     }
     let open = is_open(&issuer, request.uri().path());
     let asks = request
@@ -28,6 +38,9 @@ pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Respons
         let mut response = issuer
             .answers
             .bare(if open { 200 } else { 403 }, Caching::Never);
+        if !open && issuer.rules.today() {
+            *response.body_mut() = Body::from("Invalid CORS request");
+        }
         if open {
             let headers = response.headers_mut();
             let methods = HeaderValue::from_static("HEAD,GET,POST,PUT,DELETE,PATCH,OPTIONS");
@@ -41,12 +54,22 @@ pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Respons
         return response;
     }
     let mut response = next.run(request).await;
-    if open {
+    if open || unasked {
         response
             .headers_mut()
             .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     response
+}
+
+/// Paths whose answers June 2021 marks readable by every origin.
+fn is_read_by_all(path: &str) -> bool {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let first = path.trim_start_matches('/').split('/').next();
+    matches!(
+        first,
+        Some("token" | "introspect" | "revoke" | "userinfo" | "register" | "scim" | "iam")
+    ) && path != "token/"
 }
 
 fn is_open(issuer: &Issuer, path: &str) -> bool {

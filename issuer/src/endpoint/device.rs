@@ -30,7 +30,9 @@ pub async fn show(State(issuer): Here, request: Request) -> Response {
     if let Some(code) = form.filled("user_code") {
         return verified(&issuer, browser, code);
     }
-    let response = issuer.answers.small_page(issuer.pages.device(None));
+    let response = issuer
+        .answers
+        .small_page(issuer.pages.device(None), Caching::Never);
     browser.keep(&issuer, response)
 }
 
@@ -82,7 +84,7 @@ fn verified(issuer: &Issuer, mut browser: Browser, user_code: &str) -> Response 
                 .approve_device(&name, &scopes, &device.user_code, issuer.rules.then())
         }
     };
-    let response = issuer.answers.small_page(page);
+    let response = issuer.answers.small_page(page, Caching::Never);
     browser.keep(issuer, response)
 }
 
@@ -107,7 +109,7 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
     if browser.session.user_code.as_deref() != Some(user_code.as_str()) {
         return if issuer.rules.strict() {
             let page = issuer.pages.device(Some("Please enter the code first."));
-            let response = issuer.answers.small_page(page);
+            let response = issuer.answers.small_page(page, Caching::Never);
             browser.keep(&issuer, response)
         } else {
             issuer.refuse(&failed_inside(&issuer), Caching::Never)
@@ -117,7 +119,9 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
     let (device_code, device) = match look_up(&issuer, &user_code) {
         Ok(found) => found,
         Err(why) => {
-            let response = issuer.answers.small_page(issuer.pages.device(Some(why)));
+            let response = issuer
+                .answers
+                .small_page(issuer.pages.device(Some(why)), Caching::Never);
             return browser.keep(&issuer, response);
         }
     };
@@ -168,6 +172,8 @@ pub async fn approve(State(issuer): Here, request: Request) -> Response {
             &format!("by {}", user.username),
         );
     }
-    let response = issuer.answers.small_page(issuer.pages.device_done(yes));
+    let response = issuer
+        .answers
+        .small_page(issuer.pages.device_done(yes), Caching::Never);
     browser.keep(&issuer, response)
 }

@@ -16,13 +16,18 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return issuer.refuse(&Refusal::method("GET"), Caching::Never);
     }
-    issuer.answers.json(200, &document(&issuer), Caching::Never)
+    let caching = if issuer.rules.then() {
+        Caching::Unsaid
+    } else {
+        Caching::Never
+    };
+    issuer.answers.json(200, &document(&issuer), caching)
 }
 
 /// The same at RFC 8414's path, which IAM does not serve.
 pub async fn serve_rfc8414(State(issuer): Here, request: Request) -> Response {
     if !issuer.rules.strict() {
-        return issuer.refuse(&Refusal::page(404, "Not Found"), Caching::Never);
+        return issuer.refuse(&Refusal::page(404, "Not Found"), Caching::Unsaid);
     }
     serve(State(issuer), request).await
 }

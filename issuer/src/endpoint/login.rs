@@ -48,6 +48,7 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
             issuer
                 .answers
                 .redirect(302, &issuer.url("login?error=failure"), Caching::Never);
+        let response = issuer.answers.early(response);
         return browser.keep(&issuer, response);
     };
     issuer.actor.note(format!("{} logs in", user.username));
@@ -58,9 +59,10 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 pub async fn logout(State(issuer): Here, request: Request) -> Response {
     let browser = Browser::of(&issuer, request.headers());
     issuer.pending.drop_session(&browser.id);
-    issuer
+    let response = issuer
         .answers
-        .redirect(302, &issuer.url("login?logout"), Caching::Never)
+        .redirect(302, &issuer.url("login?logout"), Caching::Never);
+    issuer.answers.early(response)
 }
 
 /// Where people land after login.

@@ -89,10 +89,16 @@ pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     let refusal = if path == "/token/" && !issuer.rules.strict() {
         let text =
             "There is no client authentication. Try adding an appropriate authentication filter.";
-        Refusal::new(401, "unauthorized", text)
+        let refusal = Refusal::new(401, "unauthorized", text);
+        return issuer
+            .answers
+            .unguarded(issuer.refuse(&refusal, Caching::NoStore));
     } else if path == "/register" && issuer.rules.today() && *request.method() == http::Method::POST
     {
-        Refusal::method("GET")
+        let mut response = issuer.answers.bare(405, Caching::Unsaid);
+        let allow = http::HeaderValue::from_static("GET");
+        response.headers_mut().insert(http::header::ALLOW, allow);
+        return response;
     } else if path.starts_with("/iam/api")
         && !issuer.rules.strict()
         && !known_caller(&issuer, &request)
@@ -106,5 +112,12 @@ pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     } else {
         Refusal::page(404, "Not Found")
     };
-    issuer.refuse(&refusal, Caching::Never)
+    // IAM's filters see what is under `/iam` and `/scim`, and nothing else of what is not there.
+    let seen = path.starts_with("/iam/") || path.starts_with("/scim/");
+    let caching = if seen {
+        Caching::Never
+    } else {
+        Caching::Unsaid
+    };
+    issuer.refuse(&refusal, caching)
 }

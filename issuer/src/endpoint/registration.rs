@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use carnet_stage::body::read_limited;
-use http::{HeaderMap, Method, header::AUTHORIZATION, header::CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
 use super::browser::Browser;
@@ -50,7 +51,16 @@ pub async fn create(State(issuer): Here, request: Request) -> Response {
         .unwrap_or_default()
         .to_owned();
     if (!kind.is_empty() || issuer.rules.then()) && !kind.contains("json") {
-        return issuer.refuse(&Refusal::empty(415), Caching::Never);
+        let mut response = issuer.refuse(&Refusal::empty(415), Caching::Never);
+        let takes = if issuer.rules.then() {
+            "application/json"
+        } else {
+            "application/json, application/*+json"
+        };
+        response
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static(takes));
+        return response;
     }
     let Ok(body) = read_limited(body, LIMIT).await else {
         return issuer.refuse(&Refusal::empty(413), Caching::Never);

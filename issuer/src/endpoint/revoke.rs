@@ -16,9 +16,14 @@ use crate::store::Client;
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     match answer(&issuer, request).await {
         Ok(Means::Form | Means::Public) if issuer.has(Quirk::Q51) => {
-            issuer
+            let response = issuer
                 .answers
-                .redirect(302, &issuer.url(""), Caching::Never)
+                .redirect(302, &issuer.url(""), Caching::Never);
+            if issuer.rules.then() {
+                issuer.answers.early(response)
+            } else {
+                response
+            }
         }
         Ok(_) => issuer.answers.bare(200, Caching::Never),
         Err(refusal) => issuer.refuse(&refusal, Caching::Never),

@@ -21,7 +21,7 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let rel = "http://openid.net/specs/connect/1.0/issuer";
     let body =
         json!({ "subject": resource, "links": [{ "rel": rel, "href": issuer.iss_with_slash() }] });
-    let mut response = issuer.answers.json(200, &body, Caching::Never);
+    let mut response = issuer.answers.json(200, &body, Caching::Unsaid);
     let kind = HeaderValue::from_static("application/jrd+json;charset=UTF-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response

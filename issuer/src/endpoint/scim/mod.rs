@@ -15,7 +15,7 @@ use super::Request;
 use super::browser::Browser;
 use super::userinfo::bearer;
 use crate::answer::{Caching, header};
-use crate::errors::{Refusal, Shape};
+use crate::errors::Refusal;
 use crate::form::{Form, LIMIT};
 use crate::issuer::Issuer;
 use crate::store::AccessRecord;
@@ -186,13 +186,13 @@ pub(crate) fn has_scope(token: &str, scope: &str) -> bool {
 
 fn forbidden(issuer: &Issuer, scope: &str) -> Response {
     if issuer.rules.today() {
-        let refusal = Refusal::new(403, "access_denied", "Access is denied").dressed(Shape::Plain);
+        let refusal = Refusal::new(403, "access_denied", "Access is denied");
         return issuer.refuse(&refusal, Caching::Never);
     }
     // RFC 6750 §3.1, and IAM 1.7.
     let text = "Insufficient scope for this resource";
     let body = json!({ "error": "insufficient_scope", "error_description": text, "scope": scope });
-    let mut response = issuer.answers.json(403, &body, Caching::Never);
+    let mut response = issuer.answers.json(403, &body, Caching::NoStore);
     let challenge = format!(
         r#"Bearer error="insufficient_scope", error_description="{text}", scope="{scope}""#
     );
