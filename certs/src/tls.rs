@@ -11,11 +11,19 @@ use rustls_pki_types::CertificateDer;
 
 use crate::{CertError, Leaf};
 
-/// The one crypto provider (aws-lc-rs).
+/// The one crypto provider (aws-lc-rs). AES-128 comes first: it costs a tenth less than AES-256 and is as good for
+/// tokens that live for hours.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER
-        .get_or_init(|| Arc::new(aws_lc_rs::default_provider()))
+        .get_or_init(|| {
+            let mut provider = aws_lc_rs::default_provider();
+            provider.cipher_suites.sort_by_key(|suite| {
+                let name = suite.suite().as_str().unwrap_or_default();
+                !name.contains("AES_128_GCM")
+            });
+            Arc::new(provider)
+        })
         .clone()
 }
 
@@ -49,6 +57,7 @@ pub fn server_config_offering(
         .iter()
         .map(|protocol| protocol.as_bytes().to_vec())
         .collect();
+    config.ignore_client_order = true;
     if handshake == Handshake::NoTickets {
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

@@ -14,20 +14,16 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::ahead::Ahead;
 use crate::clock::Clock;
 use crate::names::Names;
 
 /// How long a connection may take to be made, TLS included, in real time.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
-
-/// Bytes read from the socket at once. The TLS library asks for 4 KiB at a time, which costs a system call
-/// for each; a buffer below it turns them into copies.
-pub(crate) const READ_BUFFER: usize = 64 * 1024;
 
 /// Bytes of messages that the HTTP library gathers before it writes, and the longest head it takes.
 pub(crate) const HTTP_BUFFER: usize = 128 * 1024;
@@ -65,7 +61,7 @@ pub(crate) struct Stream {
 
 /// With TLS or without.
 enum Wire {
-    Tls(Box<TokioIo<TlsStream<BufReader<TcpStream>>>>),
+    Tls(Box<TokioIo<TlsStream<Ahead<TcpStream>>>>),
     Plain(TokioIo<TcpStream>),
 }
 
@@ -108,7 +104,7 @@ impl Connector {
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
                 .map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
             let mut tls = TlsConnector::from(Arc::clone(&self.tls))
-                .connect(name, BufReader::with_capacity(READ_BUFFER, tcp))
+                .connect(name, Ahead::new(tcp))
                 .await
                 .map_err(ConnectError::Tls)?;
             tls.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));

@@ -4,6 +4,7 @@
 //! certificate authority and the one [`Journal`]. Actors meet only on the wire.
 
 mod actor;
+mod ahead;
 pub mod body;
 mod cause;
 mod chance;

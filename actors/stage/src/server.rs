@@ -16,17 +16,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
-use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
+use crate::ahead::Ahead;
 use crate::body::Body;
 use crate::cause::with_cause;
 use crate::client::JOIN_HEADER;
 use crate::clock::Clock;
-use crate::connector::{HTTP_BUFFER, READ_BUFFER, TLS_BUFFER};
+use crate::connector::{HTTP_BUFFER, TLS_BUFFER};
 use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::guard::{Guard, REFUSED_HEADER, Refusal};
@@ -99,7 +99,7 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let handshake = Clock::within_real(
             self.options.handshake_within,
-            acceptor.accept(BufReader::with_capacity(READ_BUFFER, tcp)),
+            acceptor.accept(Ahead::new(tcp)),
         );
         let mut stop = self.stop.clone();
         let mut tls = tokio::select! {

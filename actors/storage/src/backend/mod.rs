@@ -1,5 +1,6 @@
 //! Where bytes are kept: in memory, in a directory, or nowhere at all.
 
+mod at_once;
 mod disk;
 mod memory;
 mod reader;

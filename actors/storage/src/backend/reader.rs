@@ -1,4 +1,4 @@
-//! A file's bytes as a message body, in large pieces, one piece read ahead.
+//! A file's bytes as a message body, in large pieces.
 
 use std::fs::File;
 use std::io;
@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use super::at_once;
 use crate::pattern::Pattern;
 
 /// How much is handed to the connection at once. A file is begun with small pieces, so that many readers of small files
@@ -36,17 +37,12 @@ impl Source {
             source: self,
             offset,
             left: length,
-            ahead: None,
+            coming: None,
             piece: FIRST_PIECE,
+            never_waits: None,
             handed_out: Bytes::new(),
         }
     }
-}
-
-fn read_piece(file: &File, offset: u64, length: usize, mut room: BytesMut) -> io::Result<Bytes> {
-    room.resize(length, 0);
-    file.read_exact_at(&mut room, offset)?;
-    Ok(room.freeze())
 }
 
 /// Content on its way out.
@@ -55,26 +51,63 @@ pub struct ContentBody {
     source: Source,
     offset: u64,
     left: u64,
-    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    /// A piece that another thread reads from a slow device.
+    coming: Option<JoinHandle<io::Result<BytesMut>>>,
     /// How long the next piece of a file will be.
     piece: usize,
-    /// The last piece of a file handed out: once the connection is done with it, its room serves the one after next.
+    /// Whether the file is in memory; known once it was looked at.
+    never_waits: Option<bool>,
+    /// The last piece of a file handed out: once the connection is done with it, its room serves the next one.
     handed_out: Bytes,
 }
 
 impl ContentBody {
-    fn read_ahead(&mut self) {
-        let length = self.left.min(self.piece as u64) as usize;
-        if let (Source::File(file), true) = (&self.source, length > 0) {
-            let (file, offset) = (file.clone(), self.offset);
-            let room = std::mem::take(&mut self.handed_out)
+    /// The next piece of a file, read here where that does not wait for a device, elsewhere otherwise.
+    fn poll_file(
+        &mut self,
+        file: &Arc<File>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Bytes>> {
+        let mut coming = if let Some(coming) = self.coming.take() {
+            coming
+        } else {
+            let (length, offset) = (length.min(self.piece), self.offset);
+            let mut room = std::mem::take(&mut self.handed_out)
                 .try_into_mut()
                 .unwrap_or_default();
-            self.piece = PIECE.min(self.piece * 2);
-            self.ahead = Some(tokio::task::spawn_blocking(move || {
-                read_piece(&file, offset, length, room)
-            }));
+            room.resize(length, 0);
+            if *self
+                .never_waits
+                .get_or_insert_with(|| at_once::never_waits(file))
+            {
+                file.read_exact_at(&mut room, offset)?;
+                return Poll::Ready(Ok(self.hand_out(room)));
+            }
+            if at_once::read_cached(file, &mut room, offset) {
+                return Poll::Ready(Ok(self.hand_out(room)));
+            }
+            let file = file.clone();
+            tokio::task::spawn_blocking(move || {
+                file.read_exact_at(&mut room, offset)?;
+                Ok(room)
+            })
+        };
+        match Pin::new(&mut coming).poll(cx) {
+            Poll::Pending => {
+                self.coming = Some(coming);
+                Poll::Pending
+            }
+            Poll::Ready(Ok(read)) => Poll::Ready(read.map(|room| self.hand_out(room))),
+            Poll::Ready(Err(gone)) => Poll::Ready(Err(io::Error::other(gone))),
         }
+    }
+
+    fn hand_out(&mut self, room: BytesMut) -> Bytes {
+        self.piece = PIECE.min(self.piece * 2);
+        let piece = room.freeze();
+        self.handed_out = piece.clone();
+        piece
     }
 }
 
@@ -96,31 +129,18 @@ impl Body for ContentBody {
                 bytes.slice(start..start + most)
             }
             Source::Seeded(pattern) => pattern.slice(self.offset, most),
-            // A short file is read at once: handing it to another thread would take longer.
-            Source::File(file) if self.ahead.is_none() && most <= FIRST_PIECE => {
-                read_piece(file, self.offset, most, BytesMut::new())?
-            }
-            Source::File(_) => {
-                if self.ahead.is_none() {
-                    self.read_ahead();
-                }
-                let Some(handle) = self.ahead.as_mut() else {
-                    return Poll::Ready(None);
-                };
-                let done = ready!(Pin::new(handle).poll(cx));
-                self.ahead = None;
-                match done {
-                    Ok(Ok(piece)) => piece,
-                    Ok(Err(error)) => return Poll::Ready(Some(Err(error))),
-                    Err(gone) => return Poll::Ready(Some(Err(io::Error::other(gone)))),
+            Source::File(file) => {
+                let file = file.clone();
+                match ready!(self.poll_file(&file, most, cx)) {
+                    Ok(piece) => piece,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             }
         };
         self.offset += piece.len() as u64;
         self.left -= piece.len() as u64;
-        if let Source::File(_) = self.source {
-            self.read_ahead();
-            self.handed_out = piece.clone();
+        if self.left == 0 {
+            self.handed_out = Bytes::new();
         }
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

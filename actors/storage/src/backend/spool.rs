@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
-use super::StoreError;
+use super::{StoreError, at_once};
 
 /// How much is written at once.
 const PIECE: usize = 128 * 1024;
@@ -21,6 +21,8 @@ const SHORT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Spool {
     file: Arc<File>,
+    /// Whether the file is in memory.
+    never_waits: bool,
     /// Bytes written or on their way.
     written: u64,
     buffer: BytesMut,
@@ -30,6 +32,7 @@ pub(super) struct Spool {
 impl Spool {
     pub(super) fn new(file: File) -> Self {
         Self {
+            never_waits: at_once::never_waits(&file),
             file: Arc::new(file),
             written: 0,
             buffer: BytesMut::new(),
@@ -38,6 +41,13 @@ impl Spool {
     }
 
     pub(super) async fn write(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
+        if self.never_waits {
+            self.file
+                .write_all_at(bytes, self.written)
+                .map_err(StoreError::of)?;
+            self.written += bytes.len() as u64;
+            return Ok(());
+        }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(PIECE - self.buffer.len()));
