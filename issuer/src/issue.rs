@@ -191,9 +191,11 @@ fn access_token(
     let (rules, holder) = (&issuer.rules, &ticket.holder);
     let profile = profile_of(issuer, ticket.client);
     let jti = issuer.actor.uuid();
-    let exp = holder.not_after.map_or(now + ticket.client.access, |end| {
-        end.min(now + ticket.client.access)
-    });
+    let exp = holder
+        .not_after()
+        .map_or(now + ticket.client.access, |end| {
+            end.min(now + ticket.client.access)
+        });
     let scope = ticket.scopes.join(" ");
     let asked = ticket.audience.as_deref();
     let audiences = match profile {
@@ -216,8 +218,8 @@ fn access_token(
     }
     claims.text("sub", &*holder.sub);
     claims.audience(&audiences);
-    if !holder.act.is_empty() {
-        claims.put("act", Claim::Actors(&holder.act));
+    if !holder.act().is_empty() {
+        claims.put("act", Claim::Actors(holder.act()));
     }
     let has_nbf = matches!(profile, TokenProfile::Wlcg | TokenProfile::Kc);
     if has_nbf {
@@ -302,7 +304,6 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                 RefreshRecord {
                     holder,
                     exp,
-                    access: Vec::new(),
                     rotated: None,
                 },
             );
@@ -360,7 +361,7 @@ fn id_token(
     claims.text("jti", jti.to_string());
     if let Some(login) = &holder.login {
         if let Some(nonce) = &login.nonce {
-            claims.text("nonce", nonce.as_str());
+            claims.text("nonce", &**nonce);
         }
         if (login.tell_time || ticket.client.auth_time) && login.browser {
             claims.number("auth_time", login.at);

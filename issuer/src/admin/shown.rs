@@ -9,8 +9,7 @@ use crate::endpoint::{Here, Request};
 use crate::errors::Refusal;
 use crate::issuer::Issuer;
 use crate::store::people::Group;
-use crate::store::tokens::Holder;
-use crate::store::{Client, User};
+use crate::store::{Client, Holder, User};
 
 pub(super) fn user(user: &User) -> Value {
     json!({
@@ -54,8 +53,8 @@ fn token(jti: u128, exp: i64, holder: &Holder) -> Value {
     json!({
         "jti": uuid::Uuid::from_u128(jti).to_string(), "client_id": &*holder.client, "sub": &*holder.sub,
         "grant": crate::store::clients::grants::short(holder.grant), "scope": &*holder.scope,
-        "audience": holder.audience.as_deref(), "act": crate::claims::actors(&holder.act),
-        "parent": holder.parent.as_deref(), "exp": exp,
+        "audience": holder.audience.as_deref(), "act": crate::claims::actors(holder.act()),
+        "parent": holder.parent().map(|jti| uuid::Uuid::from_u128(jti).to_string()), "exp": exp,
     })
 }
 
@@ -63,12 +62,9 @@ fn token(jti: u128, exp: i64, holder: &Holder) -> Value {
 pub(super) async fn tokens(State(issuer): Here, _request: Request) -> Response {
     let now = issuer.now();
     let (access, refresh) = issuer.tokens.count();
-    let mut all = issuer.tokens.all_access();
-    all.retain(|record| record.exp > now);
-    all.sort_by_key(|record| (record.exp, record.jti));
-    let list: Vec<Value> = all
+    let first = issuer.tokens.first_to_end(100, now);
+    let list: Vec<Value> = first
         .iter()
-        .take(100)
         .map(|r| token(r.jti, r.exp, &r.holder))
         .collect();
     answer(
@@ -86,20 +82,14 @@ pub(super) async fn lineage(
     Path(jti): Path<String>,
     _request: Request,
 ) -> Response {
-    let all = issuer.tokens.all_access();
     let mut line = Vec::new();
     let mut next = uuid::Uuid::try_parse(&jti).ok().map(|id| id.as_u128());
     while let Some(id) = next {
-        let Some(record) = all.iter().find(|record| record.jti == id) else {
+        let Some(record) = issuer.tokens.access_by_jti(id) else {
             break;
         };
         line.push(token(record.jti, record.exp, &record.holder));
-        next = record
-            .holder
-            .parent
-            .as_deref()
-            .and_then(|p| uuid::Uuid::try_parse(p).ok())
-            .map(|id| id.as_u128());
+        next = record.holder.parent();
         if line.len() > 64 {
             break;
         }

@@ -21,7 +21,7 @@ use crate::issuer::Issuer;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::store::clients::grants::AUTHORIZATION_CODE;
-use crate::store::tokens::Login;
+use crate::store::holder::Login;
 use crate::store::{Approval, Client, CodeRequest, User};
 
 /// What stays as it is in a query.
@@ -458,7 +458,7 @@ fn give_code(issuer: &Issuer, browser: &Browser, user: &User, mut approval: Appr
         browser: true,
         external: browser.session.external,
         tell_time: approval.max_age,
-        nonce: approval.nonce.clone(),
+        nonce: approval.nonce.as_deref().map(Into::into),
     };
     issuer.actor.note(format!(
         "{} approves what client {} asks: {}",

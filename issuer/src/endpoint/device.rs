@@ -10,7 +10,7 @@ use crate::answer::Caching;
 use crate::audience::Asked;
 use crate::grant::{device::approved, in_place_of_none};
 use crate::issuer::Issuer;
-use crate::store::tokens::Login;
+use crate::store::holder::Login;
 use crate::store::{DeviceRequest, DeviceState};
 
 /// `GET /device`: asks for the code, or goes straight to the approval when the link has it.

@@ -7,8 +7,7 @@ use super::{Request, check_aup, narrow, target_refusal};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made};
-use crate::store::tokens::Login;
-use crate::store::{Holder, User};
+use crate::store::{Holder, Login, Terms, User};
 
 /// What a person approved.
 pub(super) struct Approved {
@@ -51,16 +50,17 @@ pub(super) async fn redeem(
         )
         .map_err(|fault| target_refusal(&fault))?;
     let narrowed = narrow(issuer, client, &user, scopes(&user)?)?;
-    let holder = Holder {
+    let terms = Terms {
         client: Arc::clone(&client.id),
-        sub: Arc::clone(&user.uuid),
         person: true,
         grant,
         scope: narrowed.request.join(" ").into(),
         audience: audience.clone().map(Into::into),
         resource: approved.resource.map(Into::into),
+    };
+    let holder = Holder {
         login: Some(approved.login),
-        ..Holder::default()
+        ..Holder::new(issuer.tokens.wordings.share(terms), Arc::clone(&user.uuid))
     };
     let ticket = first_ticket(
         request,

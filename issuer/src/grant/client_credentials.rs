@@ -7,8 +7,8 @@ use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
 use crate::quirks::Quirk;
-use crate::store::Holder;
 use crate::store::clients::grants;
+use crate::store::{Holder, Terms};
 
 /// Gives the client its token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
@@ -32,14 +32,15 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     } else {
         without_reserved(scopes)
     };
-    let holder = Holder {
+    let terms = Terms {
         client: Arc::clone(&client.id),
-        sub: Arc::clone(&client.id),
         grant: grants::CLIENT_CREDENTIALS,
         scope: scopes.join(" ").into(),
         audience: audience.clone().map(Into::into),
-        ..Holder::default()
+        ..Terms::default()
     };
+    let terms = issuer.tokens.wordings.share(terms);
+    let holder = Holder::new(terms, Arc::clone(&client.id));
     let ticket = Ticket {
         client,
         user: None,

@@ -15,7 +15,7 @@ use crate::issuer::check;
 use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};
 use crate::store::clients::grants;
-use crate::store::{AccessRecord, Client, Holder};
+use crate::store::{AccessRecord, Client, Holder, Origin, Terms};
 
 /// Exchanges a subject token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
@@ -70,23 +70,33 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         .wish(Step::Exchange, &issuer.rules)
         .map(str::to_owned);
     let mut act = vec![Arc::clone(&client.id)];
-    act.extend(subject.holder.act.iter().cloned());
-    let mut holder = Holder {
-        client: Arc::clone(&client.id),
-        sub: Arc::clone(&subject.holder.sub),
-        person: subject.holder.person,
-        grant: grants::TOKEN_EXCHANGE,
-        audience: audience.clone().map(Into::into),
-        resource: resource(request),
+    act.extend(subject.holder.act().iter().cloned());
+    let origin = Origin {
         act: act.into(),
-        parent: Some(jti.as_str().into()),
+        parent: subject.jti,
         not_after: (!issuer.has(Quirk::Q26)).then_some(subject.exp),
-        ..Holder::default()
+    };
+    let holder = |scopes: &[String]| {
+        let terms = Terms {
+            client: Arc::clone(&client.id),
+            person: subject.holder.person,
+            grant: grants::TOKEN_EXCHANGE,
+            scope: scopes.join(" ").into(),
+            audience: audience.as_deref().map(Into::into),
+            resource: resource(request),
+        };
+        Holder {
+            origin: Some(Box::new(origin)),
+            ..Holder::new(
+                issuer.tokens.wordings.share(terms),
+                Arc::clone(&subject.holder.sub),
+            )
+        }
     };
     let ticket = if let Some(user) = &user {
         check_groups(issuer, user, &asked)?;
         let narrowed = narrow(issuer, client, user, asked)?;
-        holder.scope = narrowed.request.join(" ").into();
+        let holder = holder(&narrowed.request);
         return issue::make(
             issuer,
             first_ticket(
@@ -102,7 +112,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         .await;
     } else {
         let scopes = without_reserved(asked);
-        holder.scope = scopes.join(" ").into();
+        let holder = holder(&scopes);
         let refresh = holder.has_scope("offline_access") && client.may(grants::REFRESH_TOKEN);
         Ticket {
             client,

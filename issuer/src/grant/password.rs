@@ -6,9 +6,8 @@ use super::{Request, check_groups, check_user, narrow};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
-use crate::store::Holder;
 use crate::store::clients::grants;
-use crate::store::tokens::Login;
+use crate::store::{Holder, Login, Terms};
 
 /// Gives a person's token.
 pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
@@ -34,19 +33,20 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     let narrowed = narrow(issuer, client, &user, asked)?;
     let target = request.target();
     let audience = target.wish(Step::First, &issuer.rules).map(str::to_owned);
-    let holder = Holder {
+    let terms = Terms {
         client: Arc::clone(&client.id),
-        sub: Arc::clone(&user.uuid),
         person: true,
         grant: grants::PASSWORD,
         scope: narrowed.request.join(" ").into(),
         audience: audience.clone().map(Into::into),
         resource: resource(request),
+    };
+    let holder = Holder {
         login: Some(Login {
             at: *now,
             ..Login::default()
         }),
-        ..Holder::default()
+        ..Holder::new(issuer.tokens.wordings.share(terms), Arc::clone(&user.uuid))
     };
     let ticket = first_ticket(
         request,

@@ -2,6 +2,7 @@
 
 pub mod aup;
 pub mod clients;
+pub mod holder;
 pub mod pending;
 pub mod people;
 pub mod tokens;
@@ -10,9 +11,10 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use aup::{Aup, AupBook, Signature, Standing};
 pub use clients::{Client, Clients};
+pub use holder::{Holder, Login, Origin, Terms};
 pub use pending::{Approval, CodeRequest, DeviceRequest, DeviceState, Pending, Session};
 pub use people::{People, User};
-pub use tokens::{AccessRecord, Holder, RefreshRecord, Tokens};
+pub use tokens::{AccessRecord, RefreshRecord, Tokens};
 
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::tokens::Login;
+use super::holder::Login;
 use crate::institute::{Journey, Stranger};
 
 /// An authorization request that waits for the person's answer.
