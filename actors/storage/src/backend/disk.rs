@@ -243,11 +243,14 @@ impl Placing {
         let target = path
             .segments()
             .fold(self.root.clone(), |place, segment| place.join(segment));
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
-        }
         if let Some(temporary) = &self.temporary {
-            fs::rename(temporary, target)?;
+            match (fs::rename(temporary, &target), target.parent()) {
+                (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(parent)?;
+                    fs::rename(temporary, &target)?;
+                }
+                (done, _) => done?,
+            }
         }
         self.temporary = None;
         Ok(())
