@@ -18,6 +18,7 @@ mod guard;
 mod head;
 mod journal;
 mod names;
+mod passing;
 mod redact;
 mod server;
 mod sink;
