@@ -244,6 +244,12 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
     four
 }
 
+/// Reads `Content-MD5`: base64, or hexadecimal digits as some write it (storage page §1.3, §2.5).
+pub fn parse_content_md5(field: &str) -> Option<Checksum> {
+    let read = parse_digest(&["md5=", field.trim()].concat());
+    read.into_iter().find(|sum| sum.bytes.len() == 16)
+}
+
 /// Reads `Repr-Digest: adler=:Ejtv3g==:`. Members in another shape are ignored.
 pub fn parse_repr_digest(field: &str) -> Vec<Checksum> {
     field

@@ -324,7 +324,7 @@ pub struct Copies {
     pub trusted_redirects: Vec<String>,
     /// A push that fails its verification deletes what it made.
     pub push_cleanup: bool,
-    /// Seconds without a byte after which a copy fails; 60 when not given.
+    /// Seconds without a byte after which a copy fails; 60 when not given. An upload may pause for twice as long.
     pub stall_seconds: Option<u32>,
 }
 

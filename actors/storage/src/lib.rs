@@ -24,6 +24,7 @@ mod keys;
 mod macaroon;
 pub mod methods;
 mod pages;
+mod patient;
 mod routes;
 mod rules;
 mod tape;

@@ -13,6 +13,7 @@ use crate::answer::{self, Answer};
 use crate::dialect::{Doing, Verb};
 use crate::methods::Call;
 use crate::path::covers;
+use crate::patient;
 
 /// What marks such a token; no JWT begins so.
 const MARK: &str = "carnet-macaroon.";
@@ -131,8 +132,9 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
     let kind = call.header("content-type").unwrap_or_default();
     if element.dialect.tokens.looks_in_forms && kind.starts_with(FORM) {
-        let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST_FORM).await else {
-            return answer::text(413, "a form is at most 64 KiB long");
+        let bytes = match patient::read(body, LONGEST_FORM, "a form").await {
+            Ok(bytes) => bytes,
+            Err(refused) => return refused,
         };
         let form = String::from_utf8_lossy(&bytes);
         let refused = element.door.refuse_form(&call, &form);
@@ -144,8 +146,9 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     if !kind.starts_with("application/macaroon-request") {
         return answer::text(415, "accept: application/macaroon-request");
     }
-    let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST).await else {
-        return answer::text(413, "a macaroon request is at most 4096 bytes long");
+    let bytes = match patient::read(body, LONGEST, "a macaroon request").await {
+        Ok(bytes) => bytes,
+        Err(refused) => return refused,
     };
     let Ok(asked) = serde_json::from_slice::<Request>(&bytes) else {
         return answer::text(400, "the macaroon request is not the JSON it should be");

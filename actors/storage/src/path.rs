@@ -20,6 +20,11 @@ const HREF: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// Longest path, as file systems have it.
+const LONGEST: usize = 4096;
+/// Most names in one, so that no tree is too deep to walk.
+const DEEPEST: usize = 512;
+
 /// What a dialect does with a path that is not in normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oddity {
@@ -140,6 +145,12 @@ impl CleanPath {
                     text.push_str(name);
                 }
             }
+        }
+        if text.len() > LONGEST {
+            return fault(414, "the path is longer than 4096 bytes");
+        }
+        if text.bytes().filter(|byte| *byte == b'/').count() > DEEPEST {
+            return fault(414, "the path is more than 512 names deep");
         }
         let directory = text.is_empty() || matches!(segments[last], "" | ".");
         if text.is_empty() {

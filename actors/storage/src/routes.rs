@@ -16,6 +16,7 @@ use crate::answer::{self, Answer};
 use crate::element::Element;
 use crate::methods::{Call, delete, get, mkcol, options, propfind, proppatch, put, relocate};
 use crate::path::CleanPath;
+use crate::patient::Patient;
 use crate::{faults, macaroon, pages, tape, tpc};
 
 /// Discovery of the tape interface (storage page §6).
@@ -32,6 +33,8 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
     let mut installed = faults::arriving(&element, request.method(), request.uri().path()).await;
     let head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();
+    // An upload may pause for as long as the answer to one of a copy's requests.
+    let body = Patient::body(body, element.copier.stall * 2);
     let in_url = element.door.in_url(&parts);
     let mut request = Request::from_parts(parts, body);
     if let Some(inside) = installed.inside() {
@@ -185,7 +188,8 @@ const READ_ANYWAY: u64 = 64 << 20;
 async fn upload(call: Call, mut body: Body) -> Answer {
     let waiting = call.parts.headers.contains_key(header::EXPECT);
     let found = put::answer(call, &mut body).await;
-    if found.status().as_u16() >= 400 && !waiting {
+    let status = found.status().as_u16();
+    if status >= 400 && status != 408 && !waiting {
         let throw_away = async {
             let mut left = READ_ANYWAY;
             while let Some(Ok(frame)) = body.frame().await {

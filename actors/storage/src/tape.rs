@@ -20,6 +20,7 @@ use crate::element::Element;
 use crate::methods::Call;
 use crate::namespace::{Change, Entry, FileMeta, Locality};
 use crate::path::CleanPath;
+use crate::patient;
 use crate::routes::{TAPE_API, TAPE_DISCOVERY};
 
 /// The longest request body: a request names many files.
@@ -201,8 +202,9 @@ async fn resource(element: &Arc<Element>, tape: &TapeSystem, parts: Parts, body:
         .map(str::to_owned)
         .collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST).await else {
-        return problem(413, "Too large", "the request is longer than 4 MiB");
+    let bytes = match patient::read(body, LONGEST, "a request").await {
+        Ok(bytes) => bytes,
+        Err(refused) => return refused,
     };
     let method = parts.method.clone();
     let call = Call {

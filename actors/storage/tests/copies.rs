@@ -468,3 +468,47 @@ async fn each_dialect_copies_as_its_server_does() {
         }
     }
 }
+
+/// After a push, the other side is asked what it has: who may not look is believed, a file that is not there is not
+/// (storage page §2.8). And bytes that are sent once more after a redirect count once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_not_a_success_when_the_file_is_not_there() {
+    let test = world("files = { \"/example/file\" = \"1 MiB\" }", "").await;
+    let odd = Router::new().fallback(any(|request: axum::extract::Request| async move {
+        let status: u16 = request.uri().path()[1..].parse().unwrap();
+        let moved = request.uri().query().is_none();
+        let put = request.method() == http::Method::PUT;
+        let _read = carnet_stage::body::read_limited(request.into_body(), 1 << 21).await;
+        let answer = match (put, moved) {
+            (true, true) => Response::builder()
+                .status(307)
+                .header("location", format!("/{status}?there")),
+            (true, false) => Response::builder().status(201),
+            (false, _) => Response::builder().status(status),
+        };
+        answer.body(Body::empty()).unwrap()
+    }));
+    test.serve_routes("odd", odd).await;
+    for (status, line) in [
+        (401, "success: Created"),
+        (403, "success: Created"),
+        (405, "success: Created"),
+        (404, "failure: rejected HEAD: 404 Not Found"),
+        (500, "failure: rejected HEAD: 500 Internal Server Error"),
+        (503, "failure: rejected HEAD: 503 Service Unavailable"),
+    ] {
+        let to = format!("https://odd.example/{status}");
+        let token = test.token("storage.read:/");
+        let told = test
+            .ask("COPY", SOURCE, &token, &[("destination", &to)], "")
+            .await
+            .text();
+        assert_eq!(told.lines().last(), Some(line), "{told}");
+        let counted = told.contains("Stripe Bytes Transferred: 1048576\n");
+        assert_eq!(counted, line.starts_with("success"), "{told}");
+        assert!(
+            !told.contains("Stripe Bytes Transferred: 2097152\n"),
+            "{told}"
+        );
+    }
+}

@@ -159,6 +159,28 @@ async fn a_put_appears_whole_or_not_at_all() {
             "123456789",
             412,
         ),
+        (
+            "right Content-MD5",
+            "/d",
+            vec![("content-md5", "JfnnlDI7RTiF9RgfG2JNCw==")],
+            "123456789",
+            204,
+        ),
+        (
+            "right Content-MD5 in hexadecimal",
+            "/d",
+            vec![("content-md5", "25f9e794323b453885f5181f1b624d0b")],
+            "123456789",
+            204,
+        ),
+        (
+            "wrong Content-MD5",
+            "/e",
+            vec![("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")],
+            "123456789",
+            400,
+        ),
+        ("a file is no collection", "/d/", vec![], "x", 409),
     ] {
         let answer = test.ask("PUT", &at(path), &token, &headers, body).await;
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
@@ -258,6 +280,16 @@ async fn moving_copying_and_deleting() {
         ("target exists", "MOVE", "/f", here("/g"), "F", 412),
         ("replace", "MOVE", "/f", here("/g"), "T", 204),
         ("missing source", "MOVE", "/f", here("/x"), "", 404),
+        (
+            "missing source, full target",
+            "MOVE",
+            "/f",
+            here("/d"),
+            "",
+            404,
+        ),
+        ("full target", "MOVE", "/g", here("/d"), "", 409),
+        ("onto what holds it", "MOVE", "/d/h", here("/d"), "", 409),
         ("missing parent", "MOVE", "/g", here("/no/x"), "", 409),
         ("onto itself", "MOVE", "/g", here("/g"), "", 403),
         (

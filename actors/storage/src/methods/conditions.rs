@@ -19,6 +19,13 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// A list, which may stand on several lines (RFC 9110 §5.3).
+fn list(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(name).iter();
+    let lines: Vec<&str> = lines.filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
 fn lists(field: &str, etag: Option<&str>, weak: bool) -> bool {
     match etag {
         None => false,
@@ -37,8 +44,8 @@ pub(crate) fn judge(
     reading: bool,
 ) -> Verdict {
     let seconds = modified.map(|millis| millis.div_euclid(1000));
-    if let Some(field) = text(headers, "if-match") {
-        if !lists(field, etag, false) {
+    if let Some(field) = list(headers, "if-match") {
+        if !lists(&field, etag, false) {
             return Verdict::Failed;
         }
     } else if let Some(since) = text(headers, "if-unmodified-since").and_then(parse_http_date)
@@ -46,8 +53,8 @@ pub(crate) fn judge(
     {
         return Verdict::Failed;
     }
-    if let Some(field) = text(headers, "if-none-match") {
-        if lists(field, etag, true) {
+    if let Some(field) = list(headers, "if-none-match") {
+        if lists(&field, etag, true) {
             return if reading {
                 Verdict::NotModified
             } else {
@@ -101,6 +108,18 @@ mod tests {
                 false,
                 Verdict::Failed,
             ),
+            (
+                vec![("if-none-match", "\"2\""), ("if-none-match", "\"1\"")],
+                Some("\"1\""),
+                true,
+                Verdict::NotModified,
+            ),
+            (
+                vec![("if-match", "\"2\""), ("if-match", "\"1\"")],
+                Some("\"1\""),
+                true,
+                Verdict::Met,
+            ),
             (vec![("if-none-match", "*")], None, false, Verdict::Met),
             (
                 vec![("if-none-match", "*")],
@@ -136,7 +155,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             for (name, value) in &fields {
-                headers.insert(
+                headers.append(
                     HeaderName::from_static(name),
                     HeaderValue::from_static(value),
                 );

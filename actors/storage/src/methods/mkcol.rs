@@ -23,7 +23,7 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Err(refused) => return refused,
     };
     if let Some(status) = methods.mkcol_body
-        && !http_body::Body::is_end_stream(&body)
+        && carnet_stage::body::read_limited(body, 0).await.is_err()
     {
         return answer::text(status, "MKCOL takes no body");
     }

@@ -9,6 +9,7 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::dialect::{Doing, Infinity};
 use crate::namespace::{DeadProperties, Entry, Locality};
 use crate::path::CleanPath;
+use crate::patient;
 use crate::xml::{self, Asked, DAV, Name, escape};
 
 const DCACHE: &str = "http://www.dcache.org/2013/webdav";
@@ -50,8 +51,9 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Err(refused) => return refused,
     };
     let area = element.area(&pass);
-    let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST).await else {
-        return answer::text(413, "the body of a PROPFIND is at most 64 KiB long");
+    let bytes = match patient::read(body, LONGEST, "the body of a PROPFIND").await {
+        Ok(bytes) => bytes,
+        Err(refused) => return refused,
     };
     let asked = match xml::propfind(&bytes) {
         Ok(asked) => asked,

@@ -8,9 +8,12 @@ use super::Call;
 use crate::answer::{self, Answer};
 use crate::dialect::Doing;
 use crate::namespace::{Change, DeadProperties};
+use crate::patient;
 use crate::xml::{self, DAV, Patch};
 
 const LONGEST: usize = 64 * 1024;
+/// Most that the properties of one resource may take (RFC 4918 §9.2.1).
+const MOST: usize = 256 * 1024;
 
 /// PROPPATCH: all instructions or none.
 pub(crate) async fn answer(call: Call, body: Body) -> Answer {
@@ -24,8 +27,9 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Err(refused) => return refused,
     };
     let area = element.area(&pass);
-    let Ok(bytes) = carnet_stage::body::read_limited(body, LONGEST).await else {
-        return answer::text(413, "the body of a PROPPATCH is at most 64 KiB long");
+    let bytes = match patient::read(body, LONGEST, "the body of a PROPPATCH").await {
+        Ok(bytes) => bytes,
+        Err(refused) => return refused,
     };
     let patches = match xml::proppatch(&bytes) {
         Ok(patches) => patches,
@@ -36,6 +40,7 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     }
     let protected = |patch: &Patch| matches!(patch, Patch::Set((namespace, _), _) | Patch::Remove((namespace, _)) if namespace == DAV);
     let refused = patches.iter().any(protected);
+    let mut full = false;
     if !refused {
         area.update(&call.path, |change| {
             let dead = match change {
@@ -53,8 +58,17 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
                     }
                 }
             }
-            *dead = Arc::new(properties);
+            let length = |((space, name), value): (&(String, String), &String)| {
+                space.len() + name.len() + value.len()
+            };
+            full = properties.iter().map(length).sum::<usize>() > MOST;
+            if !full {
+                *dead = Arc::new(properties);
+            }
         });
+    }
+    if full {
+        return answer::text(507, "the properties of one resource take 256 KiB at most");
     }
     let mut propstats = String::new();
     for patch in &patches {

@@ -7,9 +7,10 @@ use http_body_util::BodyExt as _;
 
 use super::{Call, conditions, get};
 use crate::answer::{self, Answer, set};
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, parse_content_md5};
 use crate::dialect::Doing;
 use crate::namespace::{Entry, FileMeta, Locality};
+use crate::patient::was_silent;
 use crate::tpc::request::expected;
 use crate::writing::Writing;
 
@@ -63,10 +64,10 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     let ready = area
         .can_put(&call.path, parents)
         .and_then(|_| area.fits(length.unwrap_or(0)));
-    let also: Vec<_> = expected(&call.parts.headers)
-        .iter()
-        .map(|sum| sum.algorithm)
-        .collect();
+    let said = expected(&call.parts.headers);
+    let content_md5 = call.header("content-md5").and_then(parse_content_md5);
+    let also = said.iter().chain(&content_md5);
+    let also: Vec<_> = also.map(|sum| sum.algorithm).collect();
     let mut arrival = match ready.and_then(|()| area.begin(&call.path, &also)) {
         Ok(arrival) => arrival,
         Err(error) => return element.trouble(&error),
@@ -85,9 +86,11 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             return element.trouble(&error.into());
         }
     };
-    if let Some(why) = mismatch(&complete.sums, &call).filter(|_| methods.put_digest) {
-        writing.failed(&why);
-        return answer::text(412, &why);
+    for (said, status) in [(&said[..], 412), (content_md5.as_slice(), 400)] {
+        if let Some(why) = mismatch(&complete.sums, said).filter(|_| methods.put_digest) {
+            writing.failed(&why);
+            return answer::text(status, &why);
+        }
     }
     // Somebody else may have stored it meanwhile: then it takes the right to replace it, and the conditions are
     // looked at again.
@@ -157,7 +160,7 @@ async fn receive(arrival: &mut crate::area::Arrival, body: &mut Body) -> Result<
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             (
-                400,
+                if was_silent(&error) { 408 } else { 400 },
                 format!(
                     "the body broke off after {} bytes: {error}",
                     arrival.bytes()
@@ -179,17 +182,15 @@ async fn receive(arrival: &mut crate::area::Arrival, body: &mut Body) -> Result<
 }
 
 /// Compares what came with what the sender says of it (storage page §4.4).
-fn mismatch(sums: &[Checksum], call: &Call) -> Option<String> {
-    expected(&call.parts.headers)
-        .into_iter()
-        .find_map(|wanted| {
-            let ours = sums.iter().find(|sum| sum.algorithm == wanted.algorithm)?;
-            (*ours != wanted).then(|| {
-                format!(
-                    "checksum mismatch: sent as {}, received {}",
-                    wanted.digest(),
-                    ours.digest()
-                )
-            })
+fn mismatch(sums: &[Checksum], said: &[Checksum]) -> Option<String> {
+    said.iter().find_map(|wanted| {
+        let ours = sums.iter().find(|sum| sum.algorithm == wanted.algorithm)?;
+        (ours != wanted).then(|| {
+            format!(
+                "checksum mismatch: sent as {}, received {}",
+                wanted.digest(),
+                ours.digest()
+            )
         })
+    })
 }

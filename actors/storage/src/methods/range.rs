@@ -48,6 +48,9 @@ pub fn parse(field: &str, size: u64) -> Wanted {
         .filter(|member| !member.is_empty())
     {
         members += 1;
+        if members > MOST {
+            return Wanted::Malformed;
+        }
         let Some((first, last)) = member.split_once('-') else {
             return Wanted::Malformed;
         };
@@ -112,7 +115,6 @@ pub fn parse(field: &str, size: u64) -> Wanted {
     }
     match (members, spans.is_empty()) {
         (0, _) => Wanted::Malformed,
-        (members, _) if members > MOST => Wanted::Malformed,
         (_, true) => Wanted::Nothing,
         (_, false) => Wanted::Spans(spans),
     }

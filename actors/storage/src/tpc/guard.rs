@@ -19,10 +19,21 @@ pub struct Careful {
 pub fn refused(address: IpAddr, careful: Careful) -> bool {
     match address {
         IpAddr::V4(v4) => refused_v4(v4, careful),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => refused_v4(v4, careful),
-            None => refused_v6(v6, careful),
-        },
+        IpAddr::V6(v6) => {
+            refused_v6(v6, careful) || embedded(v6).is_some_and(|v4| refused_v4(v4, careful))
+        }
+    }
+}
+
+/// The IPv4 address in a mapped, compatible (RFC 4291 §2.5.5), translated (RFC 6052) or 6to4 (RFC 3056) one.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let two = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(two(high, low))
+        }
+        [0x2002, high, low, ..] => Some(two(high, low)),
+        _ => None,
     }
 }
 
@@ -32,7 +43,10 @@ fn refused_v4(address: Ipv4Addr, careful: Careful) -> bool {
         || address.octets()[0] == 0
         || address.is_multicast()
         || address.is_broadcast();
-    (careful.local && local) || (careful.private && address.is_private())
+    // Private, or shared between a provider and its customers (RFC 1918, RFC 6598).
+    let [first, second, ..] = address.octets();
+    let private = address.is_private() || (first == 100 && second & 0xc0 == 64);
+    (careful.local && local) || (careful.private && private)
 }
 
 fn refused_v6(address: Ipv6Addr, careful: Careful) -> bool {
@@ -46,11 +60,7 @@ fn refused_v6(address: Ipv6Addr, careful: Careful) -> bool {
 
 /// Resolves a URL's host and refuses it when any of its addresses is refused. Asked before every hop.
 pub(crate) async fn check(element: &Element, url: &Url) -> Result<(), String> {
-    let copies = &element.config.copies;
-    let careful = Careful {
-        local: copies.refuse_local,
-        private: copies.refuse_private,
-    };
+    let careful = careful(element);
     if careful == Careful::default() {
         return Ok(());
     }
@@ -67,10 +77,25 @@ pub(crate) async fn check(element: &Element, url: &Url) -> Result<(), String> {
         },
         None => return Err("no host".into()),
     };
-    if addresses.iter().any(|address| refused(*address, careful)) {
+    addresses
+        .iter()
+        .try_for_each(|address| check_address(element, *address))
+}
+
+/// The same for the address that was connected to.
+pub(crate) fn check_address(element: &Element, address: IpAddr) -> Result<(), String> {
+    if refused(address, careful(element)) {
         return Err("connection to local/private addresses is forbidden".into());
     }
     Ok(())
+}
+
+fn careful(element: &Element) -> Careful {
+    let copies = &element.config.copies;
+    Careful {
+        local: copies.refuse_local,
+        private: copies.refuse_private,
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +121,12 @@ mod tests {
             ("fd00::1", true),
             ("::ffff:127.0.0.1", true),
             ("::ffff:169.254.169.254", true),
+            ("::127.0.0.1", true),
+            ("64:ff9b::a9fe:a9fe", true),
+            ("2002:7f00:1::", true),
+            ("100.64.0.1", true),
+            ("100.128.0.1", false),
+            ("64:ff9b::bcb8:a01", false),
             ("188.184.10.1", false),
             ("2001:1458::1", false),
         ] {

@@ -135,6 +135,7 @@ impl Push {
                 .open(&self.path, &self.file)
                 .map_err(|error| error.to_string())?;
             let body = source.body(0, self.file.size);
+            self.progress.restart();
             Ok(Body::new(Counted {
                 body,
                 element: self.element.clone(),
@@ -176,7 +177,10 @@ impl Push {
             .send(Method::HEAD, &want, || Ok(Body::empty()))
             .await?;
         if !found.status().is_success() {
-            return if required {
+            // Who may write need not be allowed to look; everything else says that the file is not well.
+            let lenient = self.element.dialect.tpc.verify_push == VerifyPush::HeadAndDelete;
+            let unknown = lenient || matches!(found.status().as_u16(), 401 | 403 | 405 | 501);
+            return if required || !unknown {
                 Err(format!("rejected HEAD: {}", reason(found.status())))
             } else {
                 Ok(())

@@ -97,6 +97,8 @@ impl Remote<'_> {
                 }
             };
             if let Some(address) = Client::remote_addr(&found) {
+                // A name may lead elsewhere than when it was looked up.
+                guard::check_address(self.element, address.ip())?;
                 self.progress.connected(address);
             }
             if !matches!(found.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -142,10 +144,11 @@ impl Remote<'_> {
     }
 }
 
-/// A URL without its query, which may hold a ticket.
+/// A URL without its query, which may hold a ticket, and without a user name and password.
 pub(super) fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
+    let _without = shown.set_username("").and(shown.set_password(None));
     shown.to_string()
 }
 

@@ -37,6 +37,11 @@ impl Progress {
         self.moved.store(now, Ordering::Relaxed);
     }
 
+    /// Everything is sent once more.
+    pub(super) fn restart(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
     /// How many bytes have moved.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)

@@ -181,6 +181,13 @@ fn remote(text: &str, field: &str, dialect: &Dialect) -> Result<Url, CopyFault> 
         return fault(400, format!("{field} is not a URL"));
     }
     match Url::parse(&renamed) {
+        // A password in a URL would be told on by logs and failures.
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => fault(
+            400,
+            format!(
+                "{field} carries a user name or password; a TransferHeaderAuthorization is for that"
+            ),
+        ),
         Ok(mut url) if url.has_host() => {
             url.set_fragment(None);
             Ok(url)
@@ -343,6 +350,11 @@ mod tests {
                 400,
             ),
             ("legacy", vec![SOURCE, ("Copy-Header", "nonsense")], 400),
+            (
+                "password",
+                vec![("Source", "https://me:secret@se1.example/x")],
+                400,
+            ),
         ] {
             assert_eq!(
                 copy(&fields).map(|_| ()).unwrap_err().status,

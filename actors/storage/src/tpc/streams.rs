@@ -9,6 +9,7 @@ use super::pull::{Pull, claims};
 use super::remote::reason;
 use crate::area::Arrival;
 use crate::checksum::Checksum;
+use crate::patient::Patient;
 
 /// Length of one range; XRootD asks for 16 MiB, four of these are held at a time here.
 pub(super) const PIECE: u64 = 4 << 20;
@@ -79,7 +80,9 @@ async fn piece(
     }
     let claims = claims(&found);
     let wanted = (last - first + 1) as usize;
-    match carnet_stage::body::read_limited(found.into_body(), wanted).await {
+    let stall = pull.element.copier.stall;
+    let body = Patient::body(found.into_body(), stall);
+    match carnet_stage::body::read_limited(body, wanted).await {
         Ok(bytes) if bytes.len() == wanted => Ok((bytes, claims)),
         Ok(bytes) => Err(format!(
             "a range of {wanted} bytes ended after {}",
