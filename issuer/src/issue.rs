@@ -16,6 +16,7 @@ use crate::errors::Refusal;
 use crate::groups;
 use crate::issuer::Issuer;
 use crate::keys::SigningKey;
+use crate::membership;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
@@ -246,7 +247,9 @@ fn access_token(
                 );
             }
         }
-        (TokenProfile::Kc, Some(user)) => claims.put("roles", plain_groups(user)),
+        (TokenProfile::Kc, Some(user)) => {
+            claims.put("roles", owned(membership::by_name(issuer, user)))
+        }
         (TokenProfile::Aarc, Some(_)) => claims.text("voperson_id", &*holder.sub),
         _ => {}
     }
@@ -280,15 +283,8 @@ fn access_token(
     })
 }
 
-/// All groups of a person without their leading slash, as the `iam` and `kc` profiles write them.
-pub fn plain_groups<'a>(user: &User) -> Claim<'a> {
-    Claim::List(
-        user.memberships
-            .all
-            .iter()
-            .map(|g| Cow::Owned(g.trim_start_matches('/').to_owned()))
-            .collect(),
-    )
+fn owned<'a>(names: Vec<String>) -> Claim<'a> {
+    Claim::List(names.into_iter().map(Cow::Owned).collect())
 }
 
 fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128>, Option<String>) {
@@ -363,22 +359,27 @@ fn id_token(
         if let Some(nonce) = &login.nonce {
             claims.text("nonce", &**nonce);
         }
-        if (login.tell_time || ticket.client.auth_time) && login.browser {
+        if ticket.client.auth_time || (login.tell_time && login.browser) {
             claims.number("auth_time", login.at);
         }
         if login.browser && !login.external && !rules.then() {
             claims.put("amr", Claim::List(vec!["pwd".into()]));
         }
     }
+    if profile == TokenProfile::Kc {
+        claims.put("roles", owned(membership::by_name(issuer, user)));
+    }
     if issuer.has(Quirk::Q11) {
         claims.text("kid", key.kid());
     }
-    if has("profile") {
+    // The AARC profile's ID token says who it is, and nothing about the person.
+    let told = profile != TokenProfile::Aarc;
+    if told && has("profile") {
         claims.text("name", user.name.as_str());
         claims.text("preferred_username", &*user.username);
         claims.text("organisation_name", issuer.config.organisation.as_str());
     }
-    if has("email") {
+    if told && has("email") {
         claims.text("email", user.email.as_str());
     }
     match profile {
@@ -391,7 +392,10 @@ fn id_token(
                 claims.put("wlcg.groups", Claim::List(list));
             }
         }
-        TokenProfile::Iam if has("profile") => claims.put("groups", plain_groups(user)),
+        TokenProfile::Iam if has("profile") => {
+            claims.put("groups", owned(membership::by_group(issuer, user)));
+        }
+        TokenProfile::Aarc => claims.text("voperson_id", &*user.uuid),
         _ => {}
     }
     claims.arrange(rules);

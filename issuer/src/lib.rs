@@ -20,6 +20,7 @@ pub mod institute;
 pub mod issue;
 pub mod issuer;
 pub mod keys;
+pub mod membership;
 pub mod order;
 pub mod pages;
 pub mod patterns;

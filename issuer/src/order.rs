@@ -5,12 +5,21 @@
 
 use std::cmp::Ordering;
 
-/// Java's `String.hashCode`, spread as `HashMap` spreads it.
-pub fn spread_hash(text: &str) -> u32 {
-    let hash = text.encode_utf16().fold(0_u32, |h, unit| {
+/// Java's `String.hashCode`.
+pub fn hash(text: &str) -> u32 {
+    text.encode_utf16().fold(0_u32, |h, unit| {
         h.wrapping_mul(31).wrapping_add(u32::from(unit))
-    });
+    })
+}
+
+/// A hash, spread as `HashMap` spreads it.
+pub fn spread(hash: u32) -> u32 {
     hash ^ (hash >> 16)
+}
+
+/// A text's hash, spread.
+pub fn spread_hash(text: &str) -> u32 {
+    spread(hash(text))
 }
 
 /// Buckets of a table created for `capacity` items, after `held` insertions.

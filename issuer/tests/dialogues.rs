@@ -357,8 +357,21 @@ impl Replay {
                 same(name, want.clone(), have);
             }
         }
-        if dialogue["k"].is_string() && dialogue["p"] == "/introspect" {
-            same("members", dialogue["k"].clone(), names(&body).into());
+        if let Some(want) = dialogue["d"].as_object() {
+            let claims = common::claims(&answer.text("id_token"));
+            for (name, want) in want {
+                let have = if name == "names" {
+                    names(&claims).into()
+                } else {
+                    claims[name].clone()
+                };
+                same(&format!("id_token {name}"), want.clone(), have);
+            }
+        }
+        if !dialogue["j"].is_null() {
+            // As texts: the order of members counts.
+            let have = steady(&body, "").to_string();
+            same("body", dialogue["j"].to_string().into(), have.into());
         }
         found
     }
@@ -368,6 +381,31 @@ impl Replay {
             Some(text) => self.fill(text).await.into(),
             None => Value::Null,
         }
+    }
+}
+
+/// A body without what is another one each time: ids, moments, secrets.
+fn steady(body: &Value, name: &str) -> Value {
+    const FRESH: &str = "client_secret user_code registration_access_token n expires_at created lastModified \
+        creationTime lastUpdateTime totalResults exp updated_at created_at client_id_issued_at";
+    match body {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), steady(value, name)))
+            .collect(),
+        Value::Array(all) => all.iter().map(|one| steady(one, name)).collect(),
+        Value::Null => Value::Null,
+        _ if FRESH.split_whitespace().any(|fresh| fresh == name) => "*".into(),
+        Value::String(text) => {
+            let uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+            let fresh = regex::Regex::new(uuid).unwrap();
+            let text = fresh.replace_all(text, "*").into_owned();
+            match text.split_once("user_code=") {
+                Some((before, _)) => format!("{before}user_code=*").into(),
+                None => text.into(),
+            }
+        }
+        other => other.clone(),
     }
 }
 

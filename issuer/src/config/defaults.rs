@@ -110,7 +110,8 @@ pub fn stock_system_scopes(compat: Compat) -> Vec<SystemScope> {
     ];
     let scope = |(scope, default, restricted): &(&str, bool, bool)| SystemScope {
         scope: (*scope).to_owned(),
-        default: *default,
+        // In June 2021 none of them was a default.
+        default: *default && compat != Compat::Iam17,
         restricted: *restricted,
     };
     let mut all: Vec<_> = OLD.iter().map(scope).collect();

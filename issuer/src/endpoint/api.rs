@@ -71,13 +71,17 @@ pub async fn clients(State(issuer): Here, request: Request) -> Response {
     }
     match *request.method() {
         Method::GET => {
+            let query = Form::read(request.uri().query(), request.headers(), &[]);
+            let number = |name: &str| query.get(name).and_then(|v| v.parse::<usize>().ok());
+            let start = number("startIndex").unwrap_or(1).max(1);
             let all = issuer.clients.all();
             let shown: Vec<Value> = all
                 .iter()
-                .take(10)
+                .skip(start - 1)
+                .take(number("count").unwrap_or(10).min(100))
                 .map(|client| registration::administered(&issuer, client))
                 .collect();
-            let page = json!({ "totalResults": all.len(), "itemsPerPage": shown.len(), "startIndex": 1, "Resources": shown });
+            let page = json!({ "totalResults": all.len(), "itemsPerPage": shown.len(), "startIndex": start, "Resources": shown });
             issuer.answers.plain_json(200, &page)
         }
         Method::POST => registration::administer(&issuer, request).await,

@@ -9,6 +9,7 @@ use super::{Here, Request};
 use crate::answer::Caching;
 use crate::errors::Refusal;
 use crate::issuer::Issuer;
+use crate::order;
 use crate::quirks::Quirk;
 
 /// Answers with the discovery document.
@@ -55,9 +56,9 @@ const ENCRYPTION: [&str; 9] = [
     "A128CBC+HS256",
 ];
 
-/// The document.
+/// The document. IAM writes its members in the order of a hash table.
 pub fn document(issuer: &Issuer) -> Value {
-    let then = issuer.rules.then();
+    let (strict, then) = (issuer.rules.strict(), issuer.rules.then());
     let base = format!("{}/", issuer.base);
     let at = |path: &str| Value::String(format!("{base}{path}"));
     let iss = if issuer.has(Quirk::Q36) {
@@ -65,73 +66,75 @@ pub fn document(issuer: &Issuer) -> Value {
     } else {
         issuer.iss.to_string()
     };
-    let mut doc = json!({ "issuer": iss });
-    let mut put = |name: &str, value: Value| doc[name] = value;
-    put("authorization_endpoint", at("authorize"));
-    put("token_endpoint", at("token"));
-    put("userinfo_endpoint", at("userinfo"));
-    put("jwks_uri", at("jwk"));
-    put(
-        "registration_endpoint",
-        at(if then {
-            "register"
-        } else {
-            "iam/api/client-registration"
-        }),
-    );
-    put("introspection_endpoint", at("introspect"));
-    put("revocation_endpoint", at("revoke"));
-    put("device_authorization_endpoint", at("devicecode"));
-    put("op_policy_uri", at("about"));
-    put("op_tos_uri", at("about"));
+    let mut doc: Vec<(String, Value)> = vec![("issuer".into(), iss.into())];
+    let mut put = |name: &str, value: Value| doc.push((name.to_owned(), value));
+    let registration = if then {
+        "register"
+    } else {
+        "iam/api/client-registration"
+    };
+    let flags = |put: &mut dyn FnMut(&str, Value)| {
+        put("claims_parameter_supported", json!(!then && !strict));
+    };
+    if then {
+        flags(&mut put);
+    }
+    for (name, path) in [
+        ("authorization_endpoint", "authorize"),
+        ("token_endpoint", "token"),
+        ("userinfo_endpoint", "userinfo"),
+        ("jwks_uri", "jwk"),
+        ("registration_endpoint", registration),
+        ("introspection_endpoint", "introspect"),
+        ("revocation_endpoint", "revoke"),
+        ("device_authorization_endpoint", "devicecode"),
+    ] {
+        put(name, at(path));
+    }
     if then {
         put("service_documentation", at("about"));
     } else {
+        put("op_policy_uri", at("about"));
+        put("op_tos_uri", at("about"));
         put("scim_endpoint", at("scim"));
     }
+    let either = |here: Value, iam: Value| if strict { here } else { iam };
     put(
         "response_types_supported",
-        if issuer.rules.strict() {
-            json!(["code"])
-        } else {
-            json!(["code", "token"])
-        },
+        either(json!(["code"]), json!(["code", "token"])),
     );
     put("grant_types_supported", grants(issuer));
     put(
         "subject_types_supported",
-        if issuer.rules.strict() {
-            json!(["public"])
-        } else {
-            json!(["public", "pairwise"])
-        },
+        either(json!(["public"]), json!(["public", "pairwise"])),
     );
     algorithms(issuer, &mut put);
     put("claim_types_supported", json!(["normal"]));
     put("claims_supported", claims(then));
-    put(
-        "claims_parameter_supported",
-        json!(!then && !issuer.rules.strict()),
-    );
-    put("request_parameter_supported", json!(!issuer.rules.strict()));
+    if then {
+        put("op_policy_uri", at("about"));
+        put("op_tos_uri", at("about"));
+    } else {
+        flags(&mut put);
+    }
+    put("request_parameter_supported", json!(!strict));
     put("request_uri_parameter_supported", json!(false));
     put("require_request_uri_registration", json!(false));
     put(
         "code_challenge_methods_supported",
-        if issuer.rules.strict() {
-            json!(["S256"])
-        } else {
-            json!(["plain", "S256"])
-        },
+        either(json!(["S256"]), json!(["plain", "S256"])),
     );
     put("scopes_supported", scopes(issuer));
-    if issuer.rules.strict() {
+    if strict {
         put(
             "authorization_response_iss_parameter_supported",
             json!(true),
         );
+    } else {
+        let mask = (order::buckets(16, doc.len()) - 1) as u32;
+        doc.sort_by_cached_key(|(name, _)| order::spread_hash(name) & mask);
     }
-    doc
+    Value::Object(doc.into_iter().collect())
 }
 
 fn grants(issuer: &Issuer) -> Value {
@@ -161,25 +164,35 @@ fn algorithms(issuer: &Issuer, put: &mut impl FnMut(&str, Value)) {
     }
     if !issuer.rules.strict() {
         put("userinfo_signing_alg_values_supported", json!(SIGNING));
-        for what in ["id_token", "userinfo", "request_object"] {
-            put(
-                &format!("{what}_encryption_alg_values_supported"),
-                json!(KEY_ENCRYPTION),
-            );
-            put(
-                &format!("{what}_encryption_enc_values_supported"),
-                json!(ENCRYPTION),
-            );
-        }
         put(
             "request_object_signing_alg_values_supported",
             json!(SIGNING),
         );
+        // What was invented since June 2021 stands at the ends of the lists.
+        let (keys, content) = if issuer.rules.then() {
+            (&KEY_ENCRYPTION[1..4], &ENCRYPTION[1..])
+        } else {
+            (&KEY_ENCRYPTION[..], &ENCRYPTION[..])
+        };
+        for what in ["userinfo", "id_token", "request_object"] {
+            put(
+                &format!("{what}_encryption_alg_values_supported"),
+                json!(keys),
+            );
+            put(
+                &format!("{what}_encryption_enc_values_supported"),
+                json!(content),
+            );
+        }
     }
     if issuer.rules.then() {
         put(
             "token_endpoint_auth_methods_supported",
             json!(["client_secret_post", "client_secret_basic", "none"]),
+        );
+        put(
+            "token_endpoint_auth_signing_alg_values_supported",
+            json!(SIGNING),
         );
     } else {
         let methods = json!([
@@ -220,7 +233,7 @@ fn claims(then: bool) -> Value {
     }
     all.extend(["email", "email_verified"]);
     if then {
-        all.extend(["phone_number", "address"]);
+        all.extend(["phone_number", "phone_number_verified", "address"]);
     }
     all.extend(["organisation_name", "groups"]);
     if !then {

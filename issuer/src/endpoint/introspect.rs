@@ -12,6 +12,7 @@ use crate::auth::authenticate_basic;
 use crate::errors::Refusal;
 use crate::issue::{refresh_id, refresh_text};
 use crate::issuer::Issuer;
+use crate::membership;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};
@@ -112,7 +113,8 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
         .unwrap_or(issuer.config.token_profile);
     let scopeless = profile == crate::config::TokenProfile::Iam;
     let scope = if scopeless { &holder.scope } else { scope };
-    let mut body = head(issuer, asking, holder, scope, Some(exp));
+    let scope = shown(issuer, asking, scope);
+    let mut body = head(issuer, holder, scope, Some(exp));
     body.insert("token_type".into(), "Bearer".into());
     let iss = if issuer.has(Quirk::Q36) {
         issuer.iss_with_slash()
@@ -149,12 +151,7 @@ fn iam_members(issuer: &Issuer, holder: &Holder, body: &mut Map<String, Value>) 
         return;
     };
     if holder.has_scope("profile") {
-        let groups: Vec<&str> = user
-            .memberships
-            .all
-            .iter()
-            .map(|g| g.trim_start_matches('/'))
-            .collect();
+        let groups = membership::by_group(issuer, &user);
         body.insert("groups".into(), groups.into());
         body.insert("name".into(), user.name.clone().into());
         body.insert(
@@ -172,20 +169,26 @@ fn iam_members(issuer: &Issuer, holder: &Holder, body: &mut Map<String, Value>) 
 }
 
 fn active_refresh(issuer: &Issuer, asking: &Client, holder: &Holder, exp: Option<i64>) -> Value {
-    Value::Object(head(issuer, asking, holder, &holder.scope, exp))
+    let scope = if issuer.has(Quirk::Q35) && issuer.has(Quirk::Q06) {
+        shared(asking, &holder.scopes())
+    } else {
+        shown(issuer, asking, &holder.scope)
+    };
+    Value::Object(head(issuer, holder, scope, exp))
+}
+
+/// A refresh token's scopes in IAM: those that the asking client has by the same text, in the order of its own table.
+fn shared(asking: &Client, carried: &[String]) -> String {
+    let mut own = order::hashed(asking.scopes.clone(), 16);
+    own.retain(|scope| carried.contains(scope));
+    own.join(" ")
 }
 
 /// The members that both kinds have: active, scope, expires_at, exp, sub, user_id, client_id.
-fn head(
-    issuer: &Issuer,
-    asking: &Client,
-    holder: &Holder,
-    scope: &str,
-    exp: Option<i64>,
-) -> Map<String, Value> {
+fn head(issuer: &Issuer, holder: &Holder, scope: String, exp: Option<i64>) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("active".into(), true.into());
-    body.insert("scope".into(), shown(issuer, asking, scope).into());
+    body.insert("scope".into(), scope.into());
     if let Some(exp) = exp {
         body.insert("expires_at".into(), moment(exp).into());
         body.insert("exp".into(), exp.into());

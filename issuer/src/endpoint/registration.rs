@@ -13,6 +13,8 @@ use super::browser::Browser;
 use super::userinfo::bearer;
 use super::{Here, Request};
 use crate::answer::{Caching, header};
+use crate::auth::same;
+use crate::claims::ClaimSet;
 use crate::config::{AuthMethod, ClientConfig, Registration};
 use crate::errors::{Refusal, Shape};
 use crate::form::{Form, LIMIT};
@@ -113,7 +115,13 @@ async fn register(issuer: &Issuer, body: &[u8], user: Option<&User>) -> Result<V
     let id = issuer.actor.uuid().to_string();
     let mut client = build(issuer, &id, &wish);
     client.created_at = issuer.actor.clock().millis();
-    client.registration_token = Some(registration_token(issuer, &id).await?);
+    match user.filter(|_| !issuer.rules.then()) {
+        Some(user) => {
+            client.owner = Some(Arc::clone(&user.uuid));
+            client.contacts = vec![user.email.clone()];
+        }
+        None => client.registration_token = Some(registration_token(issuer, &id).await?),
+    }
     let client = issuer.clients.put(client);
     issuer.actor.state(
         "issuer.client",
@@ -165,15 +173,23 @@ fn build(issuer: &Issuer, id: &str, wish: &Wish) -> Client {
             .map(|s| s.scope.clone())
             .collect(),
     };
+    let mut scope = scope;
     let mut grants = wish.grants.clone();
+    let given = grants.len();
     let refresh = grants::REFRESH_TOKEN.to_owned();
+    if issuer.rules.then() {
+        of_june_2021(&mut scope, &grants);
+    }
     if scope.iter().any(|s| s == "offline_access") && !grants.contains(&refresh) {
         grants.push(refresh);
+    }
+    if issuer.has(Quirk::Q06) {
+        grants = crate::order::hashed(grants, given);
     }
     let config = ClientConfig {
         client_id: id.to_owned(),
         client_secret: None,
-        client_name: Some(wish.name.clone()),
+        client_name: Some(wish.name.clone()).filter(|name| !name.is_empty()),
         token_endpoint_auth_method: wish.method,
         jwks: wish.jwks.clone(),
         grant_types: grants,
@@ -197,6 +213,18 @@ fn build(issuer: &Issuer, id: &str, wish: &Wish) -> Client {
     })
 }
 
+/// Who may refresh may be offline; a client of its own has nobody behind it.
+fn of_june_2021(scope: &mut Vec<String>, grants: &[String]) {
+    let has = |grant: &str| grants.iter().any(|g| g == grant);
+    let offline = "offline_access".to_owned();
+    if has(grants::CLIENT_CREDENTIALS) {
+        scope.retain(|s| *s != offline && s != "openid");
+    }
+    if has(grants::REFRESH_TOKEN) && !scope.contains(&offline) {
+        scope.push(offline);
+    }
+}
+
 /// The token that manages a registration: a JWT without end (issuer page §2.10).
 async fn registration_token(issuer: &Issuer, id: &str) -> Result<String, Fault> {
     let inside = || Fault {
@@ -205,9 +233,17 @@ async fn registration_token(issuer: &Issuer, id: &str) -> Result<String, Fault> 
         text: "no signing key".into(),
     };
     let key = issuer.keys.signer().await.map_err(|_| inside())?;
-    let payload = json!({ "iss": &*issuer.iss, "aud": id, "iat": issuer.now(), "jti": issuer.actor.uuid().to_string() });
-    key.sign(payload.to_string().as_bytes())
-        .map_err(|_| inside())
+    let mut claims = ClaimSet::default();
+    if issuer.rules.then() {
+        claims.text("aud", id);
+        claims.text("iss", &*issuer.iss);
+    } else {
+        claims.text("iss", &*issuer.iss);
+        claims.text("aud", id);
+    }
+    claims.number("iat", issuer.now());
+    claims.text("jti", issuer.actor.uuid().to_string());
+    key.sign(&claims.write(&issuer.rules)).map_err(|_| inside())
 }
 
 /// `GET`, `PUT`, `DELETE` of one registration.
@@ -266,16 +302,6 @@ fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fau
         },
         None,
     )?;
-    if issuer.rules.then()
-        && wish.grants.iter().any(|g| g == grants::CLIENT_CREDENTIALS)
-        && wish.grants.len() > 1
-    {
-        let text = format!(
-            "Incompatible grant types requested: [{}]",
-            wish.grants.join(", ")
-        );
-        return Err(Fault::bad("invalid_client_metadata", text));
-    }
     let mut client = build(issuer, &old.id, &wish);
     client.secret = old
         .secret
@@ -283,6 +309,8 @@ fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fau
         .or(client.secret)
         .filter(|_| client.method != AuthMethod::None);
     client.created_at = old.created_at;
+    client.owner.clone_from(&old.owner);
+    client.contacts.clone_from(&old.contacts);
     client
         .registration_token
         .clone_from(&old.registration_token);
@@ -296,8 +324,20 @@ fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fau
     Ok(issuer.clients.put(client))
 }
 
+/// The client that the person of a session or a token registered.
+fn owned_by_person(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Option<Arc<Client>> {
+    let client = issuer.clients.get(id).filter(|c| c.owner.is_some())?;
+    let user = Browser::of(issuer, headers)
+        .user(issuer)
+        .or_else(|| token_user(issuer, headers))?;
+    (client.owner.as_ref() == Some(&user.uuid)).then_some(client)
+}
+
 /// The client that a registration token manages. The answers in the error are IAM's.
 fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, Box<Response>> {
+    if let Some(client) = owned_by_person(issuer, headers, id) {
+        return Ok(client);
+    }
     let value = header(headers, &AUTHORIZATION);
     let Some(token) = value
         .and_then(|v| v.split_once(' '))
@@ -318,10 +358,10 @@ fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, 
         return Err(Box::new(refuse(issuer, &Fault::bad("invalid_token", text))));
     };
     let token = token.1.trim();
-    let client = issuer
-        .clients
-        .get(id)
-        .filter(|client| client.registration_token.as_deref() == Some(token));
+    let client = issuer.clients.get(id).filter(|client| {
+        let known = client.registration_token.as_deref();
+        known.is_some_and(|known| same(known, token))
+    });
     client.ok_or_else(|| {
         let text = if issuer.rules.strict() {
             "The registration token is not good for this client.".to_owned()
@@ -345,8 +385,48 @@ fn refuse(issuer: &Issuer, fault: &Fault) -> Response {
     issuer.refuse(&refusal, Caching::Never)
 }
 
+/// A client as June 2021's owners see it, each time with its token.
+fn shown_then(issuer: &Issuer, client: &Client) -> Value {
+    let mut body = Map::new();
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    put("client_id", client.id.to_string().into());
+    if let Some(secret) = &client.secret {
+        put("client_secret", secret.clone().into());
+        put("client_secret_expires_at", 0.into());
+    }
+    put("client_id_issued_at", (client.created_at / 1000).into());
+    if let Some(token) = &client.registration_token {
+        put("registration_access_token", token.clone().into());
+    }
+    let uri = issuer.url(&format!("{}/{}", path(issuer), client.id));
+    put("registration_client_uri", uri.into());
+    if !client.redirect_uris.is_empty() {
+        put("redirect_uris", json!(client.redirect_uris));
+    }
+    if client.name != *client.id {
+        put("client_name", client.name.clone().into());
+    }
+    put("token_endpoint_auth_method", json!(client.method));
+    if let Some(jwks) = &client.jwks {
+        put("jwks", jwks.clone());
+    }
+    let scope = crate::order::hashed(client.scopes.clone(), 16);
+    let scope = crate::order::hashed_by_count(scope);
+    put("scope", scope.join(" ").into());
+    if !client.grants.is_empty() {
+        put("grant_types", json!(client.grants));
+    }
+    if client.may(grants::AUTHORIZATION_CODE) {
+        put("response_types", json!(["code"]));
+    }
+    Value::Object(body)
+}
+
 /// A client as its owner sees it.
 fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
+    if issuer.rules.then() {
+        return shown_then(issuer, client);
+    }
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
     put("client_id", client.id.to_string().into());
@@ -362,17 +442,19 @@ fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
     if !client.redirect_uris.is_empty() {
         put("redirect_uris", json!(client.redirect_uris));
     }
-    let order = if issuer.has(Quirk::Q06) {
-        crate::order::hashed(client.grants.clone(), 16)
-    } else {
-        client.grants.clone()
-    };
-    put("grant_types", json!(order));
+    if !client.contacts.is_empty() {
+        put("contacts", json!(client.contacts));
+    }
+    put("grant_types", json!(client.grants));
     put("token_endpoint_auth_method", json!(client.method));
     if let Some(jwks) = &client.jwks {
         put("jwks", jwks.clone());
     }
-    let scope = client.scopes.join(" ");
+    let scope = if issuer.has(Quirk::Q06) {
+        crate::order::hashed(client.scopes.clone(), 16).join(" ")
+    } else {
+        client.scopes.join(" ")
+    };
     put(
         "scope",
         if scope.is_empty() && issuer.rules.today() {
@@ -387,11 +469,8 @@ fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
         put("clear_access_tokens_on_refresh", client.clear.into());
         put("require_auth_time", client.auth_time.into());
     }
-    if with_token {
-        put(
-            "registration_access_token",
-            client.registration_token.clone().into(),
-        );
+    if let Some(token) = client.registration_token.as_ref().filter(|_| with_token) {
+        put("registration_access_token", token.clone().into());
     }
     put("registration_client_uri", uri.into());
     if issuer.rules.today() {
@@ -422,6 +501,9 @@ pub(super) async fn administer(issuer: &Issuer, request: Request) -> Response {
     client.reuse = flag("reuse_refresh_token");
     client.clear = flag("clear_access_tokens_on_refresh");
     client.created_at = issuer.actor.clock().millis();
+    if issuer.has(Quirk::Q06) {
+        client.grants = crate::order::hashed(client.grants, 16);
+    }
     let client = issuer.clients.put(client);
     issuer.actor.state(
         "issuer.client",
@@ -435,22 +517,40 @@ pub(super) async fn administer(issuer: &Issuer, request: Request) -> Response {
         .plain_json(201, &administered(issuer, &client))
 }
 
-/// A client as an administrator sees it.
+/// A client as an administrator sees it: with its lifetimes.
 pub(super) fn administered(issuer: &Issuer, client: &Client) -> Value {
-    let mut body = shown(issuer, client, false);
-    if let Some(members) = body.as_object_mut() {
-        members.shift_remove("registration_client_uri");
-        members.insert("access_token_validity_seconds".into(), client.access.into());
-        members.insert(
-            "refresh_token_validity_seconds".into(),
-            client.refresh.into(),
-        );
-        members.insert(
-            "dynamically_registered".into(),
-            client.registration_token.is_some().into(),
-        );
+    let Value::Object(members) = shown(issuer, client, false) else {
+        return Value::Null;
+    };
+    let known = client.owner.is_some() || client.registration_token.is_some();
+    let mut body = Map::new();
+    for (name, value) in members {
+        match name.as_str() {
+            "registration_client_uri" if !known => continue,
+            "dynamically_registered" => {
+                body.insert(name, known.into());
+                body.insert("allow_introspection".into(), client.introspect.into());
+                continue;
+            }
+            _ => {}
+        }
+        let scope = name == "scope";
+        body.insert(name, value);
+        if scope {
+            for (name, seconds) in [
+                ("access_token_validity_seconds", client.access),
+                (
+                    "refresh_token_validity_seconds",
+                    client.refresh.unwrap_or(0),
+                ),
+                ("id_token_validity_seconds", client.id_token),
+                ("device_code_validity_seconds", client.device),
+            ] {
+                body.insert(name.into(), seconds.into());
+            }
+        }
     }
-    body
+    Value::Object(body)
 }
 
 /// The registration endpoint's path: it moved between the versions.

@@ -13,6 +13,7 @@ use crate::config::TokenProfile;
 use crate::errors::{Refusal, Shape};
 use crate::form::Form;
 use crate::issuer::Issuer;
+use crate::membership::by_group;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::store::{AccessRecord, User};
@@ -77,20 +78,42 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
         });
     };
     let groups = token.claims.get("wlcg.groups").cloned();
+    let own = profile_of(issuer, &record) == TokenProfile::Iam && has(&scope, "profile");
+    let own = own.then(|| Own {
+        groups: by_group(issuer, &user).into(),
+        organisation: issuer.config.organisation.as_str().into(),
+    });
     Ok(Value::Object(
         match (issuer.rules.then(), issuer.has(Quirk::Q58)) {
-            (true, _) => of_june_2021(&user, &scope),
-            (false, true) => all_or_nothing(&user, &scope, groups),
+            (true, _) => {
+                let mut body = of_june_2021(&user, &scope);
+                if let Some(own) = own {
+                    body.insert("groups".into(), own.groups);
+                    body.insert("organisation_name".into(), own.organisation);
+                }
+                body
+            }
+            (false, true) => all_or_nothing(&user, &scope, groups, own),
             (false, false) => by_scope(&user, &scope, groups),
         },
     ))
 }
 
-fn scopeless(issuer: &Issuer, record: &AccessRecord) -> bool {
+/// What the `iam` claim set adds.
+struct Own {
+    groups: Value,
+    organisation: Value,
+}
+
+fn profile_of(issuer: &Issuer, record: &AccessRecord) -> TokenProfile {
     let client = issuer.clients.get(&record.holder.client);
-    let profile = client
+    client
         .and_then(|client| client.profile)
-        .unwrap_or(issuer.config.token_profile);
+        .unwrap_or(issuer.config.token_profile)
+}
+
+fn scopeless(issuer: &Issuer, record: &AccessRecord) -> bool {
+    let profile = profile_of(issuer, record);
     matches!(profile, TokenProfile::Iam | TokenProfile::Aarc)
 }
 
@@ -99,7 +122,12 @@ fn has(scope: &str, item: &str) -> bool {
 }
 
 /// IAM 1.12: everything with `profile`, otherwise the subject alone.
-fn all_or_nothing(user: &User, scope: &str, groups: Option<Value>) -> Map<String, Value> {
+fn all_or_nothing(
+    user: &User,
+    scope: &str,
+    groups: Option<Value>,
+    own: Option<Own>,
+) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("sub".into(), user.uuid.to_string().into());
     if !has(scope, "profile") {
@@ -109,7 +137,18 @@ fn all_or_nothing(user: &User, scope: &str, groups: Option<Value>) -> Map<String
     body.insert("updated_at".into(), user.updated_at.into());
     let items = order::hashed_by_count(scope.split(' ').collect::<Vec<_>>());
     body.insert("scope".into(), items.into());
-    names(&mut body, user);
+    body.insert("name".into(), user.name.clone().into());
+    let (groups_of_iam, organisation) = own.map(|own| (own.groups, own.organisation)).unzip();
+    if let Some(groups) = groups_of_iam {
+        body.insert("groups".into(), groups);
+    }
+    let username = user.username.to_string();
+    body.insert("preferred_username".into(), username.into());
+    if let Some(organisation) = organisation {
+        body.insert("organisation_name".into(), organisation);
+    }
+    body.insert("given_name".into(), user.given_name.clone().into());
+    body.insert("family_name".into(), user.family_name.clone().into());
     body.insert("email".into(), user.email.clone().into());
     if let Some(groups) = groups {
         body.insert("wlcg.groups".into(), groups);

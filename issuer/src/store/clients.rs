@@ -90,8 +90,12 @@ pub struct Client {
     pub profile: Option<TokenProfile>,
     /// When it was registered, Unix milliseconds.
     pub created_at: i64,
-    /// Token that manages a dynamically registered client.
+    /// Token that manages a client registered by nobody known.
     pub registration_token: Option<String>,
+    /// The person who registered it, and manages it.
+    pub owner: Option<Arc<str>>,
+    /// Whom to write to about it.
+    pub contacts: Vec<String>,
 }
 
 impl Client {
@@ -153,6 +157,8 @@ impl Client {
             profile: profile_of(&config.scope),
             created_at: 0,
             registration_token: None,
+            owner: None,
+            contacts: Vec::new(),
         }
     }
 

@@ -59,6 +59,10 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
     if let Some(all) = &mut wanted {
         if issuer.rules.then() {
             replace_silently(all);
+            if all.iter().any(|g| g == grants::CLIENT_CREDENTIALS) && all.len() > 1 {
+                let text = format!("Incompatible grant types requested: [{}]", all.join(", "));
+                return Err(Fault::bad("invalid_client_metadata", text));
+            }
         } else if let Some(unknown) = all.iter().find(|g| !KNOWN.contains(&g.as_str())) {
             return Err(if strict {
                 metadata(&format!("Unknown grant type: {unknown}"))
@@ -119,11 +123,7 @@ fn replace_silently(all: &mut Vec<String>) {
 fn name(issuer: &Issuer, value: Option<&Value>) -> Result<String, Fault> {
     let name = value.and_then(Value::as_str).unwrap_or_default();
     if !issuer.rules.today() {
-        return Ok(if name.is_empty() {
-            "unnamed".into()
-        } else {
-            name.chars().take(256).collect()
-        });
+        return Ok(name.chars().take(256).collect());
     }
     if name.trim().is_empty() {
         return Err(Fault::bad(

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{GROUP, USER};
 use crate::issuer::Issuer;
+use crate::membership::{Membership, listed};
 use crate::store::User;
 use crate::store::people::Group;
 
@@ -17,13 +18,9 @@ pub(crate) fn moment(seconds: i64) -> String {
 }
 
 pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
-    let all = issuer.people.groups();
-    let link = |name: &std::sync::Arc<str>| {
-        let uuid = all
-            .iter()
-            .find(|g| g.name == *name)
-            .map_or_else(String::new, |g| g.uuid.to_string());
-        json!({ "display": name.trim_start_matches('/'), "value": uuid, "$ref": issuer.url(&format!("scim/Groups/{uuid}")) })
+    let link = |one: &Membership| {
+        let uuid = &one.uuid;
+        json!({ "display": one.name, "value": uuid, "$ref": issuer.url(&format!("scim/Groups/{uuid}")) })
     };
     let at = moment(user.updated_at);
     let mut indigo = Map::new();
@@ -33,7 +30,8 @@ pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
     if !issuer.rules.then() {
         indigo.insert("serviceAccount".into(), false.into());
     }
-    json!({
+    let groups = listed(issuer, user);
+    let mut body = json!({
         "id": &*user.uuid,
         "meta": {
             "created": at, "lastModified": at, "location": issuer.url(&format!("scim/Users/{}", user.uuid)), "resourceType": "User"
@@ -44,9 +42,15 @@ pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
         "displayName": &*user.username,
         "active": user.active,
         "emails": [{ "type": "work", "value": user.email, "primary": true }],
-        "groups": user.memberships.all.iter().map(link).collect::<Vec<_>>(),
-        USER: indigo,
-    })
+    });
+    // What is empty is not there.
+    if !groups.is_empty() {
+        body["groups"] = groups.iter().map(link).collect();
+    }
+    if !indigo.is_empty() {
+        body[USER] = Value::Object(indigo);
+    }
+    body
 }
 
 pub(super) fn group(issuer: &Issuer, group: &Group, all: &[Group]) -> Value {
