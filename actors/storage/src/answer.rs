@@ -18,14 +18,19 @@ pub(crate) fn empty(code: u16) -> Answer {
     answer
 }
 
-/// One line of plain text.
+/// What a line of plain text says, for dialects that say it in their own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(pub(crate) String);
+
+/// One line of plain text, or no content.
 pub(crate) fn text(code: u16, line: &str) -> Answer {
-    let line = if line.is_empty() || line.ends_with('\n') {
-        line.to_owned()
-    } else {
-        format!("{line}\n")
-    };
-    typed(code, "text/plain; charset=utf-8", line)
+    let line = line.trim_end_matches('\n');
+    if line.is_empty() {
+        return empty(code);
+    }
+    let mut told = typed(code, "text/plain; charset=utf-8", format!("{line}\n"));
+    told.extensions_mut().insert(Line(line.to_owned()));
+    told
 }
 
 /// A body of some type.

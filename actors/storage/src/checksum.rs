@@ -139,6 +139,11 @@ impl Checksum {
         format!("{}={}", self.algorithm.name(), self.value())
     }
 
+    /// The same with the value in base64, whatever it is.
+    pub fn base64_digest(&self) -> String {
+        format!("{}={}", self.algorithm.name(), STANDARD.encode(&self.bytes))
+    }
+
     /// `adler=:CR4B3g==:`, a member of `Repr-Digest` (RFC 9530).
     pub fn repr_digest(&self) -> String {
         format!(
@@ -192,6 +197,17 @@ pub fn wanted(field: &str) -> Option<Algorithm> {
         }
     }
     best.map(|(_, algorithm)| algorithm)
+}
+
+/// The first that is known, whatever its quality; adler32 when none is (storage page §4.1).
+pub fn first_known(field: &str) -> Algorithm {
+    let names = field
+        .split(',')
+        .filter_map(|member| member.split(';').next());
+    names
+        .filter_map(Algorithm::named)
+        .next()
+        .unwrap_or(Algorithm::Adler32)
 }
 
 /// The same for `Want-Repr-Digest`: `adler=5,md5=1`. Members without a priority are ignored (§4.1).

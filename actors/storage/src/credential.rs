@@ -22,7 +22,15 @@ pub(crate) fn presented<'r>(
         Repeats::FirstWins => 1,
         Repeats::EqualOnce | Repeats::Refused => usize::MAX,
     };
-    let fields = || headers.get_all(header::AUTHORIZATION).iter().take(most);
+    let heard =
+        |field: &&HeaderValue| !habits.exact_scheme || field.as_bytes().starts_with(b"Bearer ");
+    let fields = || {
+        headers
+            .get_all(header::AUTHORIZATION)
+            .iter()
+            .filter(heard)
+            .take(most)
+    };
     if habits.malformed != Malformed::BadRequest
         && let Some(text) = fields().next().and_then(after_scheme)
     {

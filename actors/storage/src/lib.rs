@@ -19,6 +19,7 @@ mod area;
 mod authorise;
 mod credential;
 mod element;
+mod errno;
 pub mod faults;
 mod keys;
 mod macaroon;

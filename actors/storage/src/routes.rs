@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 
 use crate::answer::{self, Answer};
 use crate::element::Element;
+use crate::errno::{self, Asked};
 use crate::methods::{Call, delete, get, mkcol, options, propfind, proppatch, put, relocate};
 use crate::path::CleanPath;
 use crate::patient::Patient;
@@ -36,6 +37,12 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
     // An upload may pause for as long as the answer to one of a copy's requests.
     let body = Patient::body(body, element.copier.stall * 2);
     let in_url = element.door.in_url(&parts);
+    let worded = element.dialect.errnos.map(|errnos| {
+        (
+            Asked::of(&parts.method, parts.uri.path(), &parts.headers),
+            errnos,
+        )
+    });
     let mut request = Request::from_parts(parts, body);
     if let Some(inside) = installed.inside() {
         request.extensions_mut().insert(inside);
@@ -44,6 +51,9 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
         Some(answer) => answer,
         None => dispatch(element.clone(), request).await,
     };
+    if let Some((asked, errnos)) = worded {
+        errno::reword(&mut found, &asked, errnos);
+    }
     found
         .headers_mut()
         .entry(header::SERVER)

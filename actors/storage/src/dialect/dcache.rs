@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Challenge, Dialect, DialectName, Malformed, MarkerStyle, Matching, Methods, Prehead, Refusals,
-    ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
+    Challenge, Dialect, DialectName, Digests, Malformed, MarkerStyle, Matching, Methods, Prehead,
+    Refusals, ReprDigest, ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Verb,
+    VerifyPush, default, tokens,
 };
 use crate::path::PathRules;
 
@@ -23,6 +24,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     pages: false,
     always: &[],
     empty_chunked: false,
+    errnos: None,
     paths: PathRules::OURS,
     tokens: Tokens {
         malformed: Malformed::BadToken,
@@ -64,6 +66,10 @@ pub(super) const DIALECT: Dialect = Dialect {
         quota_xml: true,
         lock: 200,
         content_type: None,
+        digests: Digests {
+            repr: ReprDigest::InsteadOfDigest,
+            ..default::METHODS.digests
+        },
         ..default::METHODS
     },
     tpc: Tpc {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use carnet_profile::jose::Algorithm;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, MarkerStyle, Methods, OddOverwrite, OnDisconnect,
-    Partial, Policies, Prehead, Refusals, Repeats, Slashes, Tokens, Tpc, Understanding, VerifyPush,
-    tokens,
+    Challenge, Dialect, DialectName, Digests, Infinity, MarkerStyle, Methods, OddOverwrite,
+    OnDisconnect, Partial, Policies, Prehead, Properties, Refusals, Repeats, ReprDigest, Slashes,
+    Tokens, Tpc, Understanding, VerifyPush, tokens,
 };
 use crate::path::PathRules;
 
@@ -62,6 +62,12 @@ pub(super) const METHODS: Methods = Methods {
     infinity: Infinity::Refused,
     absolute_hrefs: false,
     propfind_malformed: Some(400),
+    properties: Properties::Asked,
+    digests: Digests {
+        by_quality: true,
+        base64_crc: false,
+        repr: ReprDigest::Wanted,
+    },
     digest_always: false,
     locality: false,
     reads_odd_names: true,
@@ -131,6 +137,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     pages: false,
     always: &[],
     empty_chunked: false,
+    errnos: None,
     paths: PathRules::OURS,
     tokens: tokens::USUAL,
     scopes: Understanding::Profile {

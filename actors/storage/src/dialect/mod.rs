@@ -74,6 +74,8 @@ pub struct Dialect {
     pub always: &'static [(&'static str, &'static str)],
     /// A success without content is an empty chunked body, never a length of 0 (storage page §9.1).
     pub empty_chunked: bool,
+    /// Short answers are said in XRootD's words.
+    pub errnos: Option<Errnos>,
     /// How request paths are read.
     pub paths: PathRules,
     /// Where tokens are taken from, and what they must be.
@@ -100,6 +102,48 @@ pub enum Understanding {
     },
     /// The server's own reading of them (storage page §3.8).
     Own(ScopeRules),
+}
+
+/// How much XRootD tells when a COPY cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errnos {
+    /// What could not be done, and why.
+    Bare,
+    /// And both sides of the copy.
+    WithPlaces,
+}
+
+/// Which of the wanted checksums is told, and how (storage page §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// The best by `q`; else the first that is known, or adler32.
+    pub by_quality: bool,
+    /// `crc32c` is base64.
+    pub base64_crc: bool,
+    /// When `Repr-Digest` is told.
+    pub repr: ReprDigest,
+}
+
+/// When `Repr-Digest` is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReprDigest {
+    /// Whenever it is wanted.
+    Wanted,
+    /// When `Digest` is not.
+    UnlessDigest,
+    /// In place of `Digest`, and only SHA-2.
+    InsteadOfDigest,
+    /// Never.
+    Never,
+}
+
+/// The properties that PROPFIND tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Properties {
+    /// Those asked for.
+    Asked,
+    /// The same five, whatever is asked for; collections have no final slash (storage page §1.1).
+    Xrootd,
 }
 
 /// How a refusal looks (storage page §3.3).
@@ -279,6 +323,10 @@ pub struct Methods {
     pub absolute_hrefs: bool,
     /// A PROPFIND body that is not XML: the status, or none when it is taken as no body.
     pub propfind_malformed: Option<u16>,
+    /// The properties of PROPFIND.
+    pub properties: Properties,
+    /// How wanted checksums are told.
+    pub digests: Digests,
     /// `Digest: adler32=…` on every GET and HEAD.
     pub digest_always: bool,
     /// `Locality` on HEAD.

@@ -7,9 +7,10 @@ use carnet_profile::judge::ClaimRules;
 use carnet_profile::version::ProfileVersion;
 
 use super::{
-    AreaRoot, Challenge, Dialect, DialectName, Infinity, Malformed, MarkerStyle, Matching, Methods,
-    OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ScopeRules, Slashes,
-    Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default, tokens,
+    AreaRoot, Challenge, Dialect, DialectName, Digests, Infinity, Malformed, MarkerStyle, Matching,
+    Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ReprDigest,
+    ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default,
+    tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -39,6 +40,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     pages: true,
     always: SECURITY,
     empty_chunked: true,
+    errnos: None,
     paths: PathRules {
         empty_segment: Oddity::Refuse(400),
         dot_segment: Oddity::Refuse(400),
@@ -124,6 +126,10 @@ pub(super) const DIALECT: Dialect = Dialect {
         infinity: Infinity::Served,
         absolute_hrefs: true,
         propfind_malformed: None,
+        digests: Digests {
+            repr: ReprDigest::Never,
+            ..default::METHODS.digests
+        },
         digest_always: true,
         locality: true,
         reads_odd_names: false,

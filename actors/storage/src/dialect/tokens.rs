@@ -14,6 +14,8 @@ pub struct Tokens {
     pub authz_parameter: bool,
     /// Further `Authorization` fields beside the first.
     pub repeats: Repeats,
+    /// The scheme is `Bearer` in just these letters; in others the field is none (RFC 9110 §11.1 has it in any case).
+    pub exact_scheme: bool,
     /// A `Bearer` field that is not one scheme, blanks and one token.
     pub malformed: Malformed,
     /// A form that is posted is searched for `access_token`, to say that it is not taken there.
@@ -96,6 +98,7 @@ pub(super) const USUAL: Tokens = Tokens {
     access_token_parameter: false,
     authz_parameter: true,
     repeats: Repeats::EqualOnce,
+    exact_scheme: false,
     malformed: Malformed::BadRequest,
     looks_in_forms: false,
     max_field: 64 * 1024,

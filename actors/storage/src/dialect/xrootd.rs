@@ -5,9 +5,9 @@ use carnet_profile::judge::ClaimRules;
 use carnet_profile::version::ProfileVersion;
 
 use super::{
-    Challenge, Dialect, DialectName, Infinity, Malformed, Matching, Methods, OddOverwrite, Partial,
-    Policies, Prehead, Refusals, ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb,
-    VerifyPush, default, tokens,
+    Challenge, Dialect, DialectName, Digests, Errnos, Infinity, Malformed, Matching, Methods,
+    OddOverwrite, Partial, Policies, Prehead, Properties, Refusals, ReprDigest, ScopeRules, Tokens,
+    Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -53,6 +53,12 @@ const METHODS: Methods = Methods {
     move_elsewhere: 501,
     copy_local: false,
     infinity: Infinity::AsZero,
+    properties: Properties::Xrootd,
+    digests: Digests {
+        by_quality: false,
+        base64_crc: false,
+        repr: ReprDigest::UnlessDigest,
+    },
     propfind_malformed: None,
     max_head: 16 * 1024,
     post: 501,
@@ -98,8 +104,12 @@ pub(super) const V5_5: Dialect = Dialect {
     pages: false,
     always: &[],
     empty_chunked: false,
+    errnos: Some(Errnos::Bare),
     paths: PATHS,
-    tokens: TOKENS,
+    tokens: Tokens {
+        exact_scheme: true,
+        ..TOKENS
+    },
     scopes: Understanding::Own(ScopeRules {
         unrooted: Unrooted::FromRoot,
         matching: Matching::Prefix,
@@ -128,6 +138,11 @@ pub(super) const V5_5: Dialect = Dialect {
         put_over: 200,
         mkcol_existing: 201,
         delete_nonempty: 500,
+        digests: Digests {
+            by_quality: false,
+            base64_crc: true,
+            repr: ReprDigest::Never,
+        },
         etag: false,
         accept_ranges: false,
         suffix_ranges: false,
@@ -152,6 +167,7 @@ pub(super) const V6: Dialect = Dialect {
     pages: false,
     always: &[],
     empty_chunked: false,
+    errnos: Some(Errnos::WithPlaces),
     paths: PATHS,
     tokens: TOKENS,
     scopes: Understanding::Own(ScopeRules {

@@ -10,8 +10,8 @@ use super::range::{self, Wanted};
 use super::{Call, conditions};
 use crate::answer::{self, Answer, http_date, set};
 use crate::area::Area;
-use crate::checksum::{Algorithm, wanted, wanted_repr};
-use crate::dialect::{Doing, Slashes};
+use crate::checksum::{Algorithm, first_known, wanted, wanted_repr};
+use crate::dialect::{Doing, ReprDigest, Slashes};
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::xml::escape;
 
@@ -240,23 +240,40 @@ async fn describe(call: &Call, area: &Area, file: &FileMeta, mut found: Answer) 
 /// `Digest` and `Repr-Digest`, as wanted (storage page §4.2).
 pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &mut Answer) {
     let methods = &call.element.dialect.methods;
+    let habits = methods.digests;
+    let repr = call
+        .header("want-repr-digest")
+        .and_then(wanted_repr)
+        .filter(|algorithm| match habits.repr {
+            ReprDigest::Never => false,
+            ReprDigest::Wanted => true,
+            ReprDigest::UnlessDigest => call.header("want-digest").is_none(),
+            ReprDigest::InsteadOfDigest => {
+                matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha512)
+            }
+        });
+    let replaced = habits.repr == ReprDigest::InsteadOfDigest && repr.is_some();
     let want = if methods.digest_always {
         Some(Algorithm::Adler32)
-    } else {
+    } else if habits.by_quality {
         call.header("want-digest").and_then(wanted)
+    } else {
+        call.header("want-digest").map(first_known)
     };
+    let want = want.filter(|_| !replaced);
     if let Some(algorithm) = want {
         let known =
             !methods.digest_always || file.sums.iter().any(|sum| sum.algorithm == algorithm);
         if known && let Some(sum) = area.checksum(&call.path, file, algorithm).await {
-            set(
-                found,
-                http::HeaderName::from_static("digest"),
-                &sum.digest(),
-            );
+            let told = if habits.base64_crc && algorithm == Algorithm::Crc32c {
+                sum.base64_digest()
+            } else {
+                sum.digest()
+            };
+            set(found, http::HeaderName::from_static("digest"), &told);
         }
     }
-    if let Some(algorithm) = call.header("want-repr-digest").and_then(wanted_repr)
+    if let Some(algorithm) = repr
         && let Some(sum) = area.checksum(&call.path, file, algorithm).await
     {
         set(

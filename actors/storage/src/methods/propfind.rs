@@ -6,7 +6,7 @@ use super::Call;
 use crate::answer::{self, Answer, http_date, iso_date};
 use crate::area::Area;
 use crate::checksum::{Algorithm, Checksum};
-use crate::dialect::{Doing, Infinity};
+use crate::dialect::{Doing, Infinity, Properties};
 use crate::namespace::{DeadProperties, Entry, Locality};
 use crate::path::CleanPath;
 use crate::patient;
@@ -80,7 +80,11 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
             .await;
     }
     let page = xml::multistatus(&responses);
-    let mut found = answer::typed(207, "application/xml; charset=\"utf-8\"", page);
+    let kind = match methods.properties {
+        Properties::Asked => "application/xml; charset=\"utf-8\"",
+        Properties::Xrootd => "text/xml; charset=\"utf-8\"",
+    };
+    let mut found = answer::typed(207, kind, page);
     answer::set(&mut found, http::HeaderName::from_static("dav"), "1");
     found
 }
@@ -106,7 +110,8 @@ impl Page<'_> {
     }
 
     async fn response(&self, path: &CleanPath, entry: &Entry) -> String {
-        let slash = if entry.is_directory() && path.as_str() != "/" {
+        let own = self.call.element.dialect.methods.properties == Properties::Xrootd;
+        let slash = if entry.is_directory() && path.as_str() != "/" && !own {
             "/"
         } else {
             ""
@@ -118,6 +123,7 @@ impl Page<'_> {
         };
         let href = format!("{base}{}{slash}", path.href());
         let propstats = match self.asked {
+            _ if own => xml::propstat(&xrootd(entry), "200 OK"),
             Asked::All => {
                 let mut found = String::new();
                 for name in live_names(entry) {
@@ -209,6 +215,26 @@ impl Page<'_> {
             _ => return None,
         })
     }
+}
+
+/// What XRootD tells of a file or collection.
+fn xrootd(entry: &Entry) -> String {
+    let (length, modified, collection) = match entry {
+        Entry::File(file) => (file.size, file.modified, false),
+        Entry::Directory(directory) => (4096, directory.modified, true),
+    };
+    let kind = if collection {
+        "<D:resourcetype><D:collection/></D:resourcetype>"
+    } else {
+        ""
+    };
+    format!(
+        "<D:getcontentlength>{length}</D:getcontentlength><D:getlastmodified>{}</D:getlastmodified>{kind}\
+         <D:iscollection>{}</D:iscollection><D:executable>{}</D:executable>",
+        http_date(modified),
+        u8::from(collection),
+        if collection { "T" } else { "F" }
+    )
 }
 
 fn live_names(entry: &Entry) -> &'static [&'static str] {

@@ -22,6 +22,7 @@ use crate::faults::{self, NamedFault, Reporting};
 use crate::methods::Call;
 use crate::namespace::{FileMeta, Locality, TreeError};
 use crate::path::CleanPath;
+use crate::patient::Patient;
 use crate::writing::Writing;
 
 /// One pull, authorised.
@@ -131,6 +132,22 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
 impl Pull {
     fn rejected(&self, method: &Method, status: http::StatusCode) -> String {
         words::rejected(self.element.dialect.name, method, &self.source, status)
+    }
+
+    /// The source refuses; XRootD tells what it says, as much as fits into a line.
+    async fn refused(&self, found: Response<Body>) -> String {
+        let name = self.element.dialect.name;
+        let why = self.rejected(&Method::GET, found.status());
+        let mut said = String::new();
+        if matches!(name, DialectName::Xrootd55 | DialectName::Xrootd6) {
+            let stall = self.element.copier.stall;
+            let body = Patient::body(found.into_body(), stall);
+            if let Ok(body) = carnet_stage::body::read_limited(body, MOST_SAID).await {
+                said = String::from_utf8_lossy(&body).into_owned();
+            }
+        }
+        let local = self.path.as_str();
+        why + &words::adds(name, &said, local, &self.source)
     }
 
     pub(super) fn remote(&self) -> Remote<'_> {
@@ -250,7 +267,7 @@ impl Pull {
         let careless =
             self.element.dialect.name == DialectName::Storm && found.status().is_success();
         if found.status().as_u16() != 200 && !careless {
-            return Err(self.rejected(&Method::GET, found.status()));
+            return Err(self.refused(found).await);
         }
         let claims = claims(&found);
         let announced = length(&found);
@@ -382,6 +399,9 @@ impl Pull {
         }
     }
 }
+
+/// As much of a refusal is told on.
+const MOST_SAID: usize = 1024;
 
 fn told(error: &crate::backend::StoreError) -> String {
     match error {

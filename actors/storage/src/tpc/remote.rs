@@ -10,6 +10,7 @@ use url::Url;
 use super::guard;
 use super::redirect::{self, MOST, Rules};
 use super::report::Progress;
+use super::words;
 use crate::element::Element;
 use crate::faults;
 
@@ -88,7 +89,10 @@ impl Remote<'_> {
                     again = false;
                     continue;
                 }
-                Some(Err(error)) => return Err(error.to_string()),
+                Some(Err(error)) => {
+                    let name = self.element.dialect.name;
+                    return Err(words::unanswered(name, &method, &url, &error));
+                }
                 None => {
                     return Err(format!(
                         "timeout on {method}: no answer in {} seconds",

@@ -122,7 +122,7 @@ pub fn parse(
                 Direction::Push(url)
             }
         }
-        (None, None) => return fault(dialect.tpc.neither, "no Source or Destination specified"),
+        (None, None) => return fault(dialect.tpc.neither, "No Source or Destination specified"),
     };
     Ok(CopyRequest {
         direction,

@@ -1,5 +1,6 @@
 //! How each server words the failure of a copy (storage page §2.4).
 
+use carnet_stage::ClientError;
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -19,11 +20,7 @@ pub(super) fn rejected(
         }
         DialectName::Xrootd55 => format!("Remote side failed with status code {}", status.as_u16()),
         DialectName::Xrootd6 => {
-            format!(
-                "Remote side failed with status code {}, remote={}",
-                status.as_u16(),
-                shown(url)
-            )
+            format!("Remote side failed with status code {}", status.as_u16())
         }
         DialectName::Storm => {
             let doing = if method == Method::PUT {
@@ -38,6 +35,66 @@ pub(super) fn rejected(
                 shown(url)
             )
         }
+    }
+}
+
+/// What XRootD adds to a failure: what the other side said, and what is copied where.
+pub(super) fn adds(name: DialectName, said: &str, local: &str, url: &Url) -> String {
+    let said = match said {
+        "" => String::new(),
+        said => format!("; error message: \"{said}\""),
+    };
+    match name {
+        DialectName::Xrootd55 => said,
+        DialectName::Xrootd6 => format!("{said}, local={local}, remote={}", shown(url)),
+        _ => String::new(),
+    }
+}
+
+/// No answer came from the other side.
+pub(super) fn unanswered(
+    name: DialectName,
+    method: &Method,
+    url: &Url,
+    error: &ClientError,
+) -> String {
+    match (name, error) {
+        (DialectName::Xrootd55, ClientError::Connect { .. }) => {
+            "Couldn't connect to server".to_owned()
+        }
+        (DialectName::Xrootd6, ClientError::Connect { .. }) => format!(
+            "Internal transfer failure, remote={}, HTTP library failure=Couldn't connect to server",
+            shown(url)
+        ),
+        (DialectName::Storm, error) => {
+            let doing = if method == Method::PUT {
+                "pushing"
+            } else {
+                "fetching"
+            };
+            let place = format!(
+                "{}:{}",
+                url.host_str().unwrap_or_default(),
+                url.port_or_known_default().unwrap_or(443)
+            );
+            let (class, why) = match error {
+                ClientError::Connect { host, why } if why.starts_with("no such host") => (
+                    "UnknownHostException",
+                    format!("{host}: Name or service not known"),
+                ),
+                ClientError::Connect { why, .. } => (
+                    "HttpHostConnectException",
+                    format!("Connect to {}://{place} failed: {why}", url.scheme()),
+                ),
+                ClientError::Tls { why, .. } => ("SSLHandshakeException", why.clone()),
+                ClientError::Protocol { .. } => (
+                    "NoHttpResponseException",
+                    format!("{place} failed to respond"),
+                ),
+            };
+            format!("{class} while {doing} {}: {why}", shown(url))
+        }
+        _ => error.to_string(),
     }
 }
 
