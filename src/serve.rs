@@ -38,7 +38,13 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
             only: options.only.clone(),
         }),
     };
-    let mut scenario = match load_topology(&options.topology, &changes) {
+    // Reading a large topology takes much memory for a moment. A thread that ends leaves its memory to the next one that
+    // begins, which will be one that serves.
+    let read = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| load_topology(&options.topology, &changes));
+        reader.join()
+    });
+    let mut scenario = match read.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
         Ok(scenario) => scenario,
         Err(error) => {
             tell_load_error(&error);
@@ -89,6 +95,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
         let keys = carnet_issuer::key_directory();
         let running = bring_up(&scenario, authority, journal_options, keys, on_journal).await?;
         announce(&running, &lab, directory.as_ref())?;
+        // The actors have what they need of it.
+        drop((scenario, lab));
         tokio::select! {
             interrupted = &mut interrupted => interrupted?,
             _ = terminated.recv() => {}

@@ -27,7 +27,7 @@ use crate::store::{
 pub struct Issuer {
     /// The actor it is.
     pub actor: Actor,
-    /// Its settings.
+    /// Its settings, without the people.
     pub config: Config,
     /// The behaviour in force.
     pub rules: Rules,
@@ -101,7 +101,7 @@ impl PolicyTexts {
 
 impl Issuer {
     /// Builds the stores; the keys come later.
-    pub fn new(actor: Actor, config: Config) -> Self {
+    pub fn new(actor: Actor, mut config: Config) -> Self {
         let rules = Rules::new(config.compat, &config.quirks);
         let base = actor.base_url();
         let iss: Arc<str> = config
@@ -129,9 +129,12 @@ impl Issuer {
             }));
         }
         let now = actor.clock().seconds();
-        let people = People::new(&config.users, &config.groups, &rules, now, || {
+        // There may be ten thousand people; the store has all that was told of them.
+        let users = std::mem::take(&mut config.users);
+        let people = People::new(&users, &config.groups, &rules, now, || {
             actor.uuid().to_string()
         });
+        drop(users);
         let mut texts = PolicyTexts {
             exchange_ids: Vec::new(),
             last_id: 0,

@@ -111,8 +111,13 @@ impl Book {
     fn memberships(&self, given: Vec<Arc<str>>) -> Memberships {
         let mut all: Vec<Arc<str>> = Vec::with_capacity(given.len());
         for name in given {
-            if !all.contains(&name) {
-                all.push(name);
+            if all.contains(&name) {
+                continue;
+            }
+            // Everybody's membership in a group shares the group's own name.
+            match self.ranks.get_key_value(&name) {
+                Some((shared, _)) => all.push(Arc::clone(shared)),
+                None => all.push(name),
             }
         }
         // A group that nobody configured is a default group, after the configured ones.
@@ -124,7 +129,8 @@ impl Book {
         }
         let optional =
             |name: &Arc<str>| self.ranks.get(name).is_some_and(|(_, optional)| *optional);
-        let defaults = all.iter().filter(|name| !optional(name)).cloned().collect();
+        let mut defaults = Vec::with_capacity(all.len());
+        defaults.extend(all.iter().filter(|name| !optional(name)).cloned());
         Memberships { all, defaults }
     }
 }
