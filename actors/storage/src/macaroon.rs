@@ -17,6 +17,8 @@ use crate::patient;
 
 /// What marks such a token; no JWT begins so.
 const MARK: &str = "carnet-macaroon.";
+/// How one is asked for.
+pub(crate) const MACAROON_REQUEST: &str = "application/macaroon-request";
 /// The longest request for one.
 const LONGEST: usize = 4096;
 /// What RFC 6750 §2.2 would have in a form.
@@ -143,7 +145,16 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let Some(macaroons) = element.macaroons.clone() else {
         return unsupported(&call);
     };
-    if !kind.starts_with("application/macaroon-request") {
+    let wanted = kind.starts_with(MACAROON_REQUEST);
+    if element.dialect.methods.proxies_only {
+        // They are for VOMS proxies, and none is ever shown here.
+        return match call.header("authorization") {
+            Some(_) if wanted => answer::text(500, "a macaroon is for a VOMS proxy"),
+            None if wanted => answer::text(403, "a macaroon is for a VOMS proxy"),
+            _ => unsupported(&call),
+        };
+    }
+    if !wanted {
         return answer::text(415, "accept: application/macaroon-request");
     }
     let bytes = match patient::read(body, LONGEST, "a macaroon request").await {

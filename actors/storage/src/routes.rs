@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use crate::answer::{self, Answer};
 use crate::element::Element;
 use crate::errno::{self, Asked};
+use crate::macaroon::MACAROON_REQUEST;
 use crate::methods::{Call, delete, get, mkcol, options, propfind, proppatch, put, relocate};
 use crate::path::CleanPath;
 use crate::patient::Patient;
@@ -130,6 +131,14 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         return page;
     }
     let methods = &call.element.dialect.methods;
+    let kind = call.header("content-type").unwrap_or_default();
+    if methods.proxies_only
+        && call.element.config.macaroons
+        && kind.starts_with(MACAROON_REQUEST)
+        && call.parts.method != Method::POST
+    {
+        return answer::text(405, "a macaroon is asked for with POST");
+    }
     match call.parts.method.as_str() {
         "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2
         "PUT" => upload(call, body).await,         // RFC 9110 §9.3.4

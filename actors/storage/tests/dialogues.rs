@@ -32,6 +32,7 @@ issuers = [
   { url = "https://iam.example/", base_path = "/wlcg", strategy = ["capability"] },
   { url = "https://iam.example/", base_path = "/other", strategy = ["group"] },
   { url = "https://iam.example/", base_path = "/fga" },
+  { url = "https://iam.example/", base_path = "/tape" },
 ]
 policies = [
   { paths = ["/other"], anyone = true },
@@ -459,6 +460,21 @@ async fn push() {
     replay("push", include_str!("storm/push.jsonl"), COPIES).await;
 }
 
+/// Documents, own tokens, macaroons, tape, checksums. The recording has a fifth area.
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints() {
+    let more = "macaroons = true\ntape = {}\n\
+                files = { \"/wlcg/l/a.txt\" = { text = \"abc\" }, \"/tape/ondisk\" = { text = \"12345\" }, \
+                \"/tape/stub\" = { size = \"4096\", tape = true }, \"/wlcg/l/nosum\" = { path = \"NOSUM\" } }";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/storm/nosum");
+    replay(
+        "endpoints",
+        include_str!("storm/endpoints.jsonl"),
+        &more.replace("NOSUM", file),
+    )
+    .await;
+}
+
 /// The block of fields on every answer, in its order, and a success that has no length (storage page §9.1).
 #[tokio::test(flavor = "multi_thread")]
 async fn on_every_answer() {
@@ -508,6 +524,7 @@ async fn pages() {
     let origin = "https://se1.example";
     for (method, path, anonymous, with_token, content) in [
         ("GET", "/", 200, 200, "<a href=\"/wlcg\">wlcg</a>"),
+        ("GET", "/", 200, 200, "<a href=\"/other\">other</a>"),
         (
             "GET",
             "/.storm-webdav/authn-info",

@@ -77,6 +77,7 @@ pub(super) const METHODS: Methods = Methods {
     aliases: &[],
     patch: 501,
     post: 405,
+    proxies_only: false,
     content_type: Some("application/octet-stream"),
     file_with_slash: None,
     get_unmet: 412,

@@ -345,6 +345,8 @@ pub struct Methods {
     pub patch: u16,
     /// POST of what is no macaroon request.
     pub post: u16,
+    /// Macaroons are given to VOMS proxies only, and a GET that asks for one is 405 (storage page §3.7).
+    pub proxies_only: bool,
     /// `Content-Type` of a file that is got, when there is one.
     pub content_type: Option<&'static str>,
     /// GET and HEAD of a file whose name is written with a final slash: this status; none: the file.

@@ -138,6 +138,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         head_too_long: 431,
         aliases: &["/webdav", "/fileTransfer"],
         post: 403,
+        proxies_only: true,
         content_type: None,
         get_unmet: 403,
         on_tape: 415,
