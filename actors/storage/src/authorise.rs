@@ -23,6 +23,7 @@ use crate::keys::Keys;
 use crate::macaroon::{self, Macaroons};
 use crate::methods::Call;
 use crate::namespace::Entry;
+use crate::once::Once;
 use crate::path::CleanPath;
 use crate::rules;
 
@@ -65,6 +66,8 @@ pub(crate) struct Door {
     seen: VerifiedTokens,
     area: Arc<Area>,
     macaroons: Option<Arc<Macaroons>>,
+    once: Option<Once>,
+    rechecks: bool,
 }
 
 /// What the shape of a refusal depends on.
@@ -103,6 +106,8 @@ impl Door {
             policies,
             area,
             macaroons,
+            once: config.tokens.one_time_jti.then(Once::default),
+            rechecks: config.tokens.recheck_on_completion,
         })
     }
 
@@ -143,6 +148,7 @@ impl Door {
             Presented::Refused(refusal) => malformed(doing, path, refusal),
             found => self.judge(found.token(), doing, path).await,
         };
+        let verdict = self.used_once(call, verdict);
         self.actor.judged(verdict.jti(), &verdict);
         let seen = Seen {
             bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
@@ -154,6 +160,34 @@ impl Door {
             .authorise()
             .map(|authorised| Pass { authorised })
             .map_err(|refusal| self.refused(&refusal, seen))
+    }
+
+    /// Judges the token of a request again when all bytes are there, where that is asked for.
+    pub(crate) async fn recheck(&self, call: &Call, doing: Doing) -> Result<(), Answer> {
+        if self.rechecks {
+            self.admit(call, doing).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a grant back whose token came with another request before, where each is good for one.
+    fn used_once(&self, call: &Call, verdict: Verdict) -> Verdict {
+        let now = self.actor.clock().seconds();
+        let claims = verdict.claims.as_ref().filter(|_| verdict.granted);
+        let Some((once, claims)) = self.once.as_ref().zip(claims) else {
+            return verdict;
+        };
+        if once.is_first(claims, call.number, now) {
+            return verdict;
+        }
+        let refusal = Refusal::invalid_token(
+            Diagnosis::JtiUsed,
+            "the token came with another request before",
+        );
+        let jti = claims.jti().unwrap_or_default().to_owned();
+        let mut checks = verdict.checks;
+        checks.push(Check::new("jti", false, jti, "one that was never seen"));
+        Verdict::refuse(verdict.demand, verdict.claims, checks, refusal)
     }
 
     /// Refuses a request whose form holds a token, where none is taken from forms.

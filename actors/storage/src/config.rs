@@ -89,6 +89,11 @@ pub struct Tokens {
     pub refuse_future_iat: bool,
     /// `se1.example` is as good an audience as `https://se1.example`.
     pub bare_host_audience: bool,
+    /// A token is good for one request; a second one with the same `jti` is refused.
+    pub one_time_jti: bool,
+    /// The token of an upload or a pull is judged again when all bytes are there: one that has expired meanwhile
+    /// leaves nothing.
+    pub recheck_on_completion: bool,
     /// A bad storage scope is dropped instead of making the token invalid.
     pub lenient: Option<bool>,
 }

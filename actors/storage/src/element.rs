@@ -1,6 +1,7 @@
 //! The storage element: what its handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use carnet_stage::{Actor, StartError};
 use url::Url;
@@ -44,6 +45,7 @@ pub(crate) struct Element {
     /// The same, with which GET and PUT are sent on.
     tickets: Option<Arc<Macaroons>>,
     area: Arc<Area>,
+    requests: AtomicU64,
 }
 
 impl Element {
@@ -74,12 +76,18 @@ impl Element {
             macaroons,
             tickets,
             area,
+            requests: AtomicU64::new(0),
         })
     }
 
     /// The data, for somebody who was let in.
     pub(crate) fn area(&self, _pass: &Pass) -> &Arc<Area> {
         &self.area
+    }
+
+    /// The number of the next request.
+    pub(crate) fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether missing collections are made by PUT and COPY.

@@ -23,6 +23,7 @@ mod errno;
 pub mod faults;
 mod keys;
 mod macaroon;
+mod once;
 pub mod methods;
 mod pages;
 mod patient;

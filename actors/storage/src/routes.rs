@@ -123,6 +123,7 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         }
     };
     let call = Call {
+        number: element.number(),
         element,
         parts,
         path,

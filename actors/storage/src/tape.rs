@@ -211,6 +211,7 @@ async fn resource(element: &Arc<Element>, tape: &TapeSystem, parts: Parts, body:
         element: element.clone(),
         parts,
         path: CleanPath::root(),
+        number: element.number(),
     };
     match (method, segments.as_slice()) {
         (Method::POST, ["stage"]) => stage(tape, &call, &bytes).await,

@@ -4,7 +4,9 @@
 
 mod stage;
 
-use carnet_stage::Event;
+use std::time::Duration;
+
+use carnet_stage::{Clock, Event};
 use serde_json::json;
 use stage::{TestStage, config};
 
@@ -251,4 +253,87 @@ async fn no_token_foreign_signature_and_public_files() {
             .status,
         403
     );
+}
+
+/// What the profile leaves open, where a scenario asks for more: a token is good once, and it must be good to the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_are_used_twice_or_expire_on_the_way() {
+    let start = "2026-11-24T12:00:00Z".parse().unwrap();
+    let source = || {
+        let clock = std::sync::Arc::new(std::sync::OnceLock::<Clock>::new());
+        let seen = clock.clone();
+        let route = axum::Router::new().fallback(axum::routing::any(move || async move {
+            // Time passes while the source is asked.
+            if let Some(clock) = seen.get() {
+                clock.advance(Duration::from_secs(4000));
+            }
+            "content"
+        }));
+        (clock, route)
+    };
+    for (case, tokens, put, copied, again) in [
+        (
+            "V-048 V-059 as the profile has it",
+            "",
+            201,
+            "success: Created",
+            204,
+        ),
+        (
+            "V-048",
+            "tokens = { recheck_on_completion = true }",
+            401,
+            "failure: 401 Unauthorized: ",
+            204,
+        ),
+        (
+            "V-059",
+            "tokens = { one_time_jti = true }",
+            201,
+            "success: Created",
+            401,
+        ),
+    ] {
+        let test = TestStage::with_clock(Clock::manual(start), &[("se1", config(tokens))]).await;
+        let clock = test.stage.clock().clone();
+        let token = test.token("storage.modify:/");
+        let slow = axum::body::Body::from_stream(futures_util::stream::once({
+            let (clock, journal) = (clock.clone(), test.stage.journal().clone());
+            async move {
+                let judged =
+                    |record: &carnet_stage::Record| matches!(record.event, Event::Judged(_));
+                journal
+                    .wait_for(Duration::from_secs(10), judged)
+                    .await
+                    .unwrap();
+                clock.advance(Duration::from_secs(4000));
+                Ok::<_, std::io::Error>("content")
+            }
+        }));
+        let at = |path: &str| format!("https://se1.example{path}");
+        let answer = test.ask("PUT", &at("/put"), &token, &[], slow).await;
+        assert_eq!(answer.status, put, "{case}: {}", answer.text());
+        let read = test.token("storage.read:/");
+        let left = test.ask("HEAD", &at("/put"), &read, &[], "").await.status;
+        assert_eq!(left, if put == 201 { 200 } else { 404 }, "{case}");
+        let (passing, route) = source();
+        test.serve_routes("source", route).await;
+        passing.set(clock).unwrap();
+        let token = test.token("storage.modify:/");
+        let from = [("source", "https://source.example/f")];
+        let told = test
+            .ask("COPY", &at("/pulled"), &token, &from, "")
+            .await
+            .text();
+        assert!(
+            told.lines().last().unwrap().starts_with(copied),
+            "{case}: {told}"
+        );
+        let token = test.token("storage.modify:/");
+        for (turn, status) in [(1, 201), (2, again)] {
+            let answer = test.ask("PUT", &at("/twice"), &token, &[], "x").await;
+            assert_eq!(answer.status, status, "{case}, {turn}: {}", answer.text());
+        }
+        test.stage.stop().await;
+    }
 }

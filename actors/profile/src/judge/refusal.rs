@@ -245,6 +245,8 @@ diagnoses! {
     BadSub = "bad_sub",
     /// No `jti`.
     MissingJti = "missing_jti",
+    /// A `jti` that came before, where each is good for one request.
+    JtiUsed = "jti_used",
     /// No `wlcg.ver`.
     MissingWlcgVer = "missing_wlcg_ver",
     /// A `wlcg.ver` that is no version.

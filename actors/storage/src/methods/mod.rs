@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// The path, in normal form.
     pub(crate) path: CleanPath,
+    /// Which request it is.
+    pub(crate) number: u64,
 }
 
 impl Call {

@@ -92,6 +92,10 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             return answer::text(status, &why);
         }
     }
+    if let Err(refused) = element.door.recheck(&call, doing).await {
+        writing.failed("the token is no good any more");
+        return refused;
+    }
     // Somebody else may have stored it meanwhile: then it takes the right to replace it, and the conditions are
     // looked at again.
     let mut may_replace = exists;

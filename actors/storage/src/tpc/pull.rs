@@ -341,6 +341,15 @@ impl Pull {
         if self.has("target-appears") {
             self.somebody_else().await;
         }
+        let doing = if self.exists {
+            Doing::PutOver
+        } else {
+            Doing::PutNew
+        };
+        if let Err(refused) = self.element.door.recheck(&self.call, doing).await {
+            let status = reason(refused.status());
+            return Err(format!("{status}: the token is no good any more"));
+        }
         let appeared = !self.exists && self.element.door.peek(&self.path);
         if self.asked.overwrite == Some(false) && (self.exists || appeared) {
             return Err("target file exists by now and Overwrite is false".into());
