@@ -1,5 +1,7 @@
 //! Audiences: `audience`, `aud` and `resource`, and how later requests are bound to the first (issuer page §2.3).
 
+use std::collections::HashSet;
+
 use crate::quirks::{Quirk, Rules};
 
 /// The audience of tokens that asked for none: every relying party (CLM-8).
@@ -102,7 +104,7 @@ impl<'a> Asked<'a> {
         let Some(limit) = limit else {
             return Ok(wish.map(str::to_owned));
         };
-        let granted = items(limit);
+        let granted: HashSet<&str> = items(limit).into_iter().collect();
         let kept: Vec<&str> = items(wish.unwrap_or_default())
             .into_iter()
             .filter(|one| granted.contains(one))

@@ -139,7 +139,7 @@ fn basic_credentials(
         if issuer
             .clients
             .get(id)
-            .is_none_or(|c| c.secret.as_deref() != Some(secret))
+            .is_none_or(|c| !c.secret.as_deref().is_some_and(|known| same(known, secret)))
         {
             return Ok(Some((plain(id), plain(secret))));
         }

@@ -1,5 +1,7 @@
 //! Parameters of a request: query string and form, in order, repeated ones included.
 
+use std::collections::HashMap;
+
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
@@ -62,9 +64,13 @@ impl Form {
             return Ok(self);
         }
         let mut settled: Vec<(String, String)> = Vec::with_capacity(self.pairs.len());
+        let mut places: HashMap<String, usize> = HashMap::new();
         for (name, value) in self.pairs.drain(..) {
-            match settled.iter_mut().find(|(n, _)| *n == name) {
-                None => settled.push((name, value)),
+            match places.get(&name).and_then(|at| settled.get_mut(*at)) {
+                None => {
+                    places.insert(name.clone(), settled.len());
+                    settled.push((name, value));
+                }
                 Some((_, first)) if name == "resource" || name == "audience" => {
                     first.push(' ');
                     first.push_str(&value);

@@ -1,5 +1,6 @@
 //! Scopes at the issuer: how a request's text becomes items, and what a client may ask (issuer page §2.0, §1.3).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -8,6 +9,9 @@ use crate::config::{MatcherConfig, MatcherKind};
 use crate::order;
 use crate::patterns::{Outcome, PathPattern, whole};
 use crate::quirks::{Quirk, Rules};
+
+/// Most scopes that a request may name: each is compared with each that a client or a refresh token has.
+pub const MOST: usize = 2_000;
 
 /// Scopes that no token ever carries.
 pub const RESERVED: [&str; 2] = ["registration-token", "resource-token"];
@@ -43,13 +47,11 @@ pub fn parse(text: &str, rules: &Rules) -> Option<Vec<String>> {
 
 /// Drops repetitions, keeping the first of each.
 pub fn distinct(items: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::with_capacity(items.len());
-    for item in items {
-        if !kept.contains(&item) {
-            kept.push(item);
-        }
-    }
-    kept
+    let mut seen: HashSet<String> = HashSet::with_capacity(items.len());
+    items
+        .into_iter()
+        .filter(|item| seen.insert(item.clone()))
+        .collect()
 }
 
 /// How one scope of a client or a refresh token is compared with a requested one.

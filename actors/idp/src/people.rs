@@ -46,9 +46,13 @@ impl UserConfig {
 
 /// The person of that name and password, if there is one who may log in. Which of the two is wrong is not told.
 pub fn log_in<'a>(users: &'a [UserConfig], name: &str, password: &str) -> Option<&'a UserConfig> {
+    let same = |known: &str| {
+        aws_lc_rs::constant_time::verify_slices_are_equal(known.as_bytes(), password.as_bytes())
+            .is_ok()
+    };
     users
         .iter()
-        .find(|user| user.username == name && user.password == password && user.active)
+        .find(|user| user.username == name && same(&user.password) && user.active)
 }
 
 /// The person of that subject.

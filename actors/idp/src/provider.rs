@@ -1,11 +1,10 @@
 //! The running identity provider: its settings, its key, who is logged in, and which codes are out.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use carnet_profile::jose::base64url;
 use carnet_profile::testing::SigningKey;
-use carnet_stage::{Actor, StartError};
+use carnet_stage::{Actor, Bounded, StartError};
 use http::HeaderMap;
 use http::header::COOKIE;
 use rand::RngCore as _;
@@ -45,13 +44,36 @@ pub(crate) struct Access {
     pub(crate) exp: i64,
 }
 
-#[derive(Default)]
+/// Sessions of browsers that nobody has logged in with: anybody can begin one.
+pub(crate) const VISITORS: usize = 5_000;
+/// Sessions of people, codes, and access tokens.
+const MOST: usize = 50_000;
+
 struct Table {
-    sessions: HashMap<String, Session>,
-    codes: HashMap<String, Code>,
-    /// Codes that were redeemed, with the access token each gave.
-    redeemed: HashMap<String, String>,
-    access: HashMap<String, Access>,
+    visitors: Bounded<String, Session>,
+    sessions: Bounded<String, Session>,
+    codes: Bounded<String, Code>,
+    /// Codes that were taken out, with the access token each gave; used again before that, it gives none.
+    redeemed: Bounded<String, Redeemed>,
+    access: Bounded<String, Access>,
+}
+
+#[derive(Default)]
+struct Redeemed {
+    gave: Option<String>,
+    again: bool,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            visitors: Bounded::new(VISITORS),
+            sessions: Bounded::new(MOST),
+            codes: Bounded::new(MOST),
+            redeemed: Bounded::new(MOST),
+            access: Bounded::new(MOST),
+        }
+    }
 }
 
 impl Provider {
@@ -108,7 +130,10 @@ impl Provider {
             let (name, value) = one.trim().split_once('=')?;
             (name == COOKIE_NAME).then(|| value.to_owned())
         })?;
-        let session = self.table().sessions.get(&id).cloned()?;
+        let table = self.table();
+        let found = table.sessions.get(&id).or_else(|| table.visitors.get(&id));
+        let session = found.cloned()?;
+        drop(table);
         Some((id, session))
     }
 
@@ -119,14 +144,21 @@ impl Provider {
         let mut table = self.table();
         if let Some(old) = old {
             table.sessions.remove(old);
+            table.visitors.remove(old);
         }
-        table.sessions.insert(id.clone(), session);
+        if session.user.is_some() {
+            table.sessions.insert(id.clone(), session);
+        } else {
+            table.visitors.insert(id.clone(), session);
+        }
         id
     }
 
     /// Ends a session.
     pub(crate) fn forget(&self, id: &str) {
-        self.table().sessions.remove(id);
+        let mut table = self.table();
+        table.sessions.remove(id);
+        table.visitors.remove(id);
     }
 
     /// Keeps a code.
@@ -139,22 +171,32 @@ impl Provider {
     /// Takes a code out. One that was redeemed before ends what it gave (RFC 6749 §4.1.2).
     pub(crate) fn take(&self, text: &str) -> Option<Code> {
         let mut table = self.table();
-        if let Some(given) = table.redeemed.remove(text) {
-            table.access.remove(&given);
+        if let Some(known) = table.redeemed.get_mut(text) {
+            known.again = true;
+            if let Some(given) = known.gave.take() {
+                table.access.remove(&given);
+            }
             drop(table);
             self.actor
                 .note("a code was used twice: the access token of its first use ends");
             return None;
         }
-        table.codes.remove(text)
+        let code = table.codes.remove(text)?;
+        table.redeemed.insert(text.to_owned(), Redeemed::default());
+        Some(code)
     }
 
-    /// Keeps an access token and remembers which code gave it.
+    /// Keeps an access token and remembers which code gave it; a code that came twice meanwhile opens nothing.
     pub(crate) fn open(&self, code: &str, access: Access) -> String {
         let text = self.draw();
         let mut table = self.table();
-        table.redeemed.insert(code.to_owned(), text.clone());
-        table.access.insert(text.clone(), access);
+        let burned = table.redeemed.get_mut(code).is_some_and(|known| {
+            known.gave = Some(text.clone());
+            known.again
+        });
+        if !burned {
+            table.access.insert(text.clone(), access);
+        }
         text
     }
 

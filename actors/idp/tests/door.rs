@@ -416,3 +416,21 @@ async fn what_is_wrong_with_a_token_request() {
     let late = bench.redeem("iam:secret", &form).await;
     assert_eq!(late.json()["error_description"], "The code has expired.");
 }
+
+#[tokio::test]
+async fn visitors_who_never_log_in_are_forgotten_the_oldest_first() {
+    let bench = Bench::new().await;
+    let cookie = |answer: &Answer| {
+        let all = answer.cookie.clone().unwrap();
+        all.split(';').next().unwrap().to_owned()
+    };
+    let first = cookie(&bench.authorize(&[], "").await);
+    let mut last = String::new();
+    for _ in 0..5_000 {
+        last = cookie(&bench.authorize(&[], "").await);
+    }
+    for (cookie, want) in [(first, 400), (last, 303)] {
+        let answer = bench.log_in(&cookie, "ann", "right").await;
+        assert_eq!(answer.status, want);
+    }
+}

@@ -6,6 +6,7 @@
 mod actor;
 mod ahead;
 pub mod body;
+mod bounded;
 mod cause;
 mod chance;
 mod client;
@@ -29,6 +30,7 @@ pub mod testing;
 
 pub use actor::{Actor, StartError};
 pub use body::Body;
+pub use bounded::Bounded;
 pub use cause::{current_cause, with_cause};
 pub use chance::Chance;
 pub use client::{Client, ClientError};

@@ -48,14 +48,15 @@ pub(super) fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusa
     };
     let now = issuer.now();
     let exp = number("exp").ok_or_else(bad)?;
-    let in_time = exp + SKEW > now
-        && number("nbf").is_none_or(|nbf| nbf - SKEW <= now)
-        && number("iat").is_none_or(|iat| iat - SKEW <= now);
+    let in_time = exp.saturating_add(SKEW) > now
+        && number("nbf").is_none_or(|nbf| nbf.saturating_sub(SKEW) <= now)
+        && number("iat").is_none_or(|iat| iat.saturating_sub(SKEW) <= now);
     let jti = claim("jti").ok_or_else(bad)?;
     if !signed || !in_time || !for_us(issuer, &token) {
         return Err(bad());
     }
-    if !issuer.has(Quirk::Q02) && !issuer.pending.first_use(&client.id, jti, exp + SKEW, now) {
+    let end = exp.saturating_add(SKEW);
+    if !issuer.has(Quirk::Q02) && !issuer.pending.first_use(&client.id, jti, end, now) {
         return Err(refuse(issuer, "The assertion was used before."));
     }
     Ok(client)

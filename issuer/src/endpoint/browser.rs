@@ -81,6 +81,9 @@ impl Browser {
 
     /// Keeps the session and puts the cookie on the answer.
     pub fn keep(self, issuer: &Issuer, mut response: Response) -> Response {
+        if self.fresh && self.session.is_empty() {
+            return response;
+        }
         issuer.pending.put_session(&self.id, self.session);
         if self.fresh
             && let Ok(cookie) = HeaderValue::from_str(&format!(

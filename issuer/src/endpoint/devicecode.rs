@@ -6,7 +6,7 @@ use http::Method;
 use rand::Rng as _;
 
 use super::token::unauthorized_grant;
-use super::{Here, Request, failed_inside, read};
+use super::{Here, Request, failed_inside, read_within};
 use crate::answer::Caching;
 use crate::auth::authenticate;
 use crate::errors::{Refusal, Shape};
@@ -16,6 +16,9 @@ use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};
 use crate::store::clients::grants::DEVICE_CODE;
 use crate::store::{Client, DeviceRequest, DeviceState};
+
+/// Longest form: it is kept until somebody approves it, and anybody may send one.
+const LIMIT: usize = 8 << 10;
 
 /// Begins a device request.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
@@ -46,7 +49,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<String, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::method("POST"));
     }
-    let (parts, form) = read(request).await?;
+    let (parts, form) = read_within(request, LIMIT).await?;
     let form = form.settle(&issuer.rules)?;
     let strict = issuer.rules.strict();
     let client = if issuer.has(Quirk::Q28) {

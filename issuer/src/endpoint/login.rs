@@ -7,6 +7,7 @@ use http::Method;
 use super::browser::Browser;
 use super::{Here, Request, read};
 use crate::answer::Caching;
+use crate::auth::same;
 use crate::errors::Refusal;
 use crate::pages::Login;
 
@@ -42,7 +43,7 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let user = issuer
         .people
         .by_name(name)
-        .filter(|user| user.active && user.password == password);
+        .filter(|user| same(&user.password, password) && user.active);
     let Some(user) = user else {
         let response =
             issuer

@@ -43,8 +43,13 @@ pub type Request = http::Request<Body>;
 
 /// Reads a request's parameters. A body that is too long or breaks off is the client's fault.
 pub async fn read(request: Request) -> Result<(Parts, Form), Refusal> {
+    read_within(request, LIMIT).await
+}
+
+/// The same with a limit of its own, for what is kept although nobody known has sent it.
+pub async fn read_within(request: Request, limit: usize) -> Result<(Parts, Form), Refusal> {
     let (parts, body) = request.into_parts();
-    let body = read_limited(body, LIMIT).await.map_err(|why| match why {
+    let body = read_limited(body, limit).await.map_err(|why| match why {
         carnet_stage::body::BodyError::TooLong { .. } => {
             Refusal::new(413, "invalid_request", "The body is too long.")
         }

@@ -17,7 +17,7 @@ use crate::auth::same;
 use crate::claims::ClaimSet;
 use crate::config::{AuthMethod, ClientConfig, Registration};
 use crate::errors::{Refusal, Shape};
-use crate::form::{Form, LIMIT};
+use crate::form::Form;
 use crate::issuer::{Issuer, secret};
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
@@ -25,6 +25,11 @@ use crate::store::{Client, User};
 
 mod request;
 use request::{Wish, parse};
+
+/// Longest registration that is read.
+const LIMIT: usize = 64 << 10;
+/// Most clients that may have registered themselves: anybody can.
+const MOST: usize = 5_000;
 
 /// Why a registration is refused: the text stands in `error` in IAM 1.12, beside a code elsewhere.
 pub(crate) struct Fault {
@@ -112,6 +117,14 @@ async fn register(issuer: &Issuer, body: &[u8], user: Option<&User>) -> Result<V
     }
     let wish = parse(issuer, body)?;
     allowed_grants(issuer, &wish, user)?;
+    let known = |client: &Arc<Client>| client.registration_token.is_some();
+    if issuer.clients.all().iter().filter(|c| known(c)).count() >= MOST {
+        return Err(Fault {
+            status: 503,
+            code: "temporarily_unavailable",
+            text: format!("There are {MOST} clients that have registered themselves: no more."),
+        });
+    }
     let id = issuer.actor.uuid().to_string();
     let mut client = build(issuer, &id, &wish);
     client.created_at = issuer.actor.clock().millis();

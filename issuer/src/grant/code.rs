@@ -8,6 +8,7 @@ use super::{Request, java_null};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::Made;
+use crate::issuer::Issuer;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
 use crate::store::{CodeRequest, User};
@@ -47,8 +48,12 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         scopes,
     )
     .await?;
-    if !issuer.has(Quirk::Q15) {
-        issuer.pending.redeemed(code, made.refresh, made.access);
+    if !issuer.has(Quirk::Q15) && issuer.pending.redeemed(code, made.refresh, made.access) {
+        end(
+            issuer,
+            made.refresh.into_iter().chain([made.access]).collect(),
+        );
+        return Err(unknown(request, code));
     }
     Ok(made)
 }
@@ -56,14 +61,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
 fn unknown(request: &Request<'_>, code: &str) -> Refusal {
     let issuer = request.issuer;
     if let Some(ids) = issuer.pending.given_by(code) {
-        // RFC 6749 §4.1.2: used twice, so what came of it ends.
-        for id in ids {
-            issuer.tokens.revoke_refresh(id, true);
-            issuer.tokens.revoke_access_digest(id);
-        }
-        issuer
-            .actor
-            .note("an authorization code was used twice: the tokens of its first use end");
+        end(issuer, ids);
     }
     if issuer.rules.strict() {
         Refusal::bad("invalid_grant", "The code is unknown, used or expired.")
@@ -73,6 +71,17 @@ fn unknown(request: &Request<'_>, code: &str) -> Refusal {
             format!("JpaAuthorizationCodeRepository: no authorization code found for value {code}"),
         )
     }
+}
+
+/// RFC 6749 §4.1.2: used twice, so what came of it ends.
+fn end(issuer: &Issuer, ids: Vec<u128>) {
+    for id in ids {
+        issuer.tokens.revoke_refresh(id, true);
+        issuer.tokens.revoke_access_digest(id);
+    }
+    issuer
+        .actor
+        .note("an authorization code was used twice: the tokens of its first use end");
 }
 
 fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {

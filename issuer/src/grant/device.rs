@@ -74,7 +74,9 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         resource: device.resource,
     };
     let scopes = |user: &User| {
-        issuer.pending.take_device(code);
+        // Of two polls that come together one gets the tokens.
+        let taken = issuer.pending.take_device(code);
+        taken.ok_or_else(|| Refusal::bad("invalid_grant", say("Invalid device code")))?;
         let asked = match device.scopes {
             Some(asked) => asked,
             None if issuer.has(Quirk::Q57) || strict => in_place_of_none(issuer, client),

@@ -106,6 +106,15 @@ pub fn foreign_scope(
     if client.literal {
         return None;
     }
+    if asked.len() > scopes::MOST {
+        let text = format!("There are too many scopes: at most {}.", scopes::MOST);
+        let saw = format!("{} scopes", asked.len());
+        let wanted = format!("at most {}", scopes::MOST);
+        return Some((
+            check("client.scope", false, saw, wanted),
+            Refusal::bad("invalid_scope", text),
+        ));
+    }
     let registered = || format!("one of: {}", client.scopes.join(" "));
     for scope in asked {
         let one = |wanted: String| check("client.scope", false, scope.as_str(), wanted);

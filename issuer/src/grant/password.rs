@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Request, check_groups, check_user, narrow};
 use crate::audience::Step;
+use crate::auth::same;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
 use crate::store::clients::grants;
@@ -25,7 +26,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
     let user = issuer
         .people
         .by_name(name)
-        .filter(|user| user.password == password);
+        .filter(|user| same(&user.password, password));
     let user = user.ok_or_else(|| Refusal::bad("invalid_grant", "Bad credentials"))?;
     check_user(issuer, &user, *now, true)?;
     let asked = request.scopes();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::holder::Login;
 use crate::institute::{Journey, Stranger};
+use carnet_stage::Bounded;
 
 /// An authorization request that waits for the person's answer.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +61,20 @@ pub struct Session {
     pub seen: bool,
 }
 
+impl Session {
+    /// Nothing is known that would have to be kept.
+    pub fn is_empty(&self) -> bool {
+        self.user.is_none()
+            && self.saved.is_none()
+            && self.pending.is_none()
+            && self.user_code.is_none()
+            && self.journey.is_none()
+            && self.stranger.is_none()
+            && self.problem.is_none()
+            && !self.seen
+    }
+}
+
 /// A code that was given out.
 #[derive(Clone, Debug)]
 pub struct CodeRequest {
@@ -110,15 +125,63 @@ pub struct DeviceRequest {
 /// Scopes consented to, and until when (none: for ever).
 type Consent = (Vec<String>, Option<i64>);
 
+/// Sessions of browsers that nobody has logged in with: anybody can begin one.
+const VISITORS: usize = 5_000;
+/// Sessions of people.
+const SESSIONS: usize = 50_000;
+/// Codes that are out, and codes that were redeemed.
+const CODES: usize = 50_000;
+/// Device requests: anybody can begin one.
+pub const DEVICES: usize = 20_000;
+/// Client assertions that must not come again.
+const ASSERTIONS: usize = 100_000;
+
+/// A code that was taken out: what it gave, and whether it came again before it had given anything.
 #[derive(Debug, Default)]
+struct Redeemed {
+    given: Vec<u128>,
+    again: bool,
+}
+
+#[derive(Debug)]
 struct Table {
-    sessions: HashMap<String, Session>,
-    codes: HashMap<String, CodeRequest>,
-    redeemed: HashMap<String, Vec<u128>>,
-    devices: HashMap<String, DeviceRequest>,
+    visitors: Bounded<String, Session>,
+    sessions: Bounded<String, Session>,
+    codes: Bounded<String, CodeRequest>,
+    redeemed: Bounded<String, Redeemed>,
+    devices: Bounded<String, DeviceRequest>,
     by_user_code: HashMap<String, String>,
     consents: HashMap<(Arc<str>, Arc<str>), Consent>,
-    assertions: HashMap<(Arc<str>, String), i64>,
+    assertions: Bounded<(Arc<str>, String), i64>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            visitors: Bounded::new(VISITORS),
+            sessions: Bounded::new(SESSIONS),
+            codes: Bounded::new(CODES),
+            redeemed: Bounded::new(CODES),
+            devices: Bounded::new(DEVICES),
+            by_user_code: HashMap::new(),
+            consents: HashMap::new(),
+            assertions: Bounded::new(ASSERTIONS),
+        }
+    }
+}
+
+impl Table {
+    /// Forgets the user code of a device request that is gone.
+    fn forget_user_code(&mut self, gone: &DeviceRequest, device_code: Option<&str>) {
+        let user_code = gone.user_code.to_ascii_uppercase();
+        let own = |found: &String| match device_code {
+            Some(code) => found == code,
+            None => self.devices.get(found).is_none(),
+        };
+        if self.by_user_code.get(&user_code).is_some_and(own) {
+            self.by_user_code.remove(&user_code);
+        }
+    }
 }
 
 /// All of it. These paths are walked by people, so one lock is enough.
@@ -134,17 +197,28 @@ impl Pending {
 
     /// The session of that id.
     pub fn session(&self, id: &str) -> Option<Session> {
-        self.lock().sessions.get(id).cloned()
+        let table = self.lock();
+        let found = table.sessions.get(id).or_else(|| table.visitors.get(id));
+        found.cloned()
     }
 
     /// Keeps a session.
     pub fn put_session(&self, id: &str, session: Session) {
-        self.lock().sessions.insert(id.to_owned(), session);
+        let mut table = self.lock();
+        if session.user.is_some() {
+            table.visitors.remove(id);
+            table.sessions.insert(id.to_owned(), session);
+        } else {
+            table.sessions.remove(id);
+            table.visitors.insert(id.to_owned(), session);
+        }
     }
 
     /// Ends a session.
     pub fn drop_session(&self, id: &str) {
-        self.lock().sessions.remove(id);
+        let mut table = self.lock();
+        table.sessions.remove(id);
+        table.visitors.remove(id);
     }
 
     /// Keeps a code.
@@ -159,18 +233,32 @@ impl Pending {
 
     /// Takes a code out: it can be used once.
     pub fn take_code(&self, code: &str) -> Option<CodeRequest> {
-        self.lock().codes.remove(code)
+        let mut table = self.lock();
+        let taken = table.codes.remove(code)?;
+        table.redeemed.insert(code.to_owned(), Redeemed::default());
+        Some(taken)
     }
 
     /// Remembers which refresh and access tokens a code gave, so that its second use can end them (RFC 6749 §4.1.2).
-    pub fn redeemed(&self, code: &str, refresh: Option<u128>, access: u128) {
-        let ids = refresh.into_iter().chain([access]).collect();
-        self.lock().redeemed.insert(code.to_owned(), ids);
+    /// True when it has come again meanwhile: then they must end now.
+    pub fn redeemed(&self, code: &str, refresh: Option<u128>, access: u128) -> bool {
+        let mut table = self.lock();
+        let Some(known) = table.redeemed.get_mut(code) else {
+            return false;
+        };
+        if !known.again {
+            known.given = refresh.into_iter().chain([access]).collect();
+        }
+        known.again
     }
 
-    /// What a code gave when it was used first.
+    /// What a code gave when it was used first; none: there was no such code, or it gave nothing.
     pub fn given_by(&self, code: &str) -> Option<Vec<u128>> {
-        self.lock().redeemed.remove(code)
+        let mut table = self.lock();
+        let known = table.redeemed.get_mut(code)?;
+        known.again = true;
+        let given = std::mem::take(&mut known.given);
+        (!given.is_empty()).then_some(given)
     }
 
     /// Keeps a device request.
@@ -179,7 +267,9 @@ impl Pending {
         table
             .by_user_code
             .insert(request.user_code.to_ascii_uppercase(), device_code.clone());
-        table.devices.insert(device_code, request);
+        if let Some(gone) = table.devices.insert(device_code, request) {
+            table.forget_user_code(&gone, None);
+        }
     }
 
     /// The device request of that device code.
@@ -206,9 +296,7 @@ impl Pending {
     pub fn take_device(&self, device_code: &str) -> Option<DeviceRequest> {
         let mut table = self.lock();
         let request = table.devices.remove(device_code)?;
-        table
-            .by_user_code
-            .remove(&request.user_code.to_ascii_uppercase());
+        table.forget_user_code(&request, Some(device_code));
         Some(request)
     }
 
@@ -244,10 +332,10 @@ impl Pending {
     /// Notes the `jti` of a client assertion; false when it was seen before and has not ended.
     pub fn first_use(&self, client: &Arc<str>, jti: &str, exp: i64, now: i64) -> bool {
         let mut table = self.lock();
-        table.assertions.retain(|_, end| *end > now);
-        table
-            .assertions
-            .insert((Arc::clone(client), jti.to_owned()), exp)
-            .is_none()
+        table.assertions.retain(|end| *end > now);
+        let key = (Arc::clone(client), jti.to_owned());
+        let first = table.assertions.get(&key).is_none();
+        table.assertions.insert(key, exp);
+        first
     }
 }
