@@ -26,7 +26,7 @@ pub enum Said {
 pub enum End {
     /// `success: …`.
     Success,
-    /// `failure: …`, with its words.
+    /// `failure: …` or `failed: …`, with its words.
     Failure(String),
     /// `aborted`.
     Aborted,
@@ -131,6 +131,12 @@ fn end_of(line: &str) -> Option<End> {
             words.trim_start_matches(':').trim().to_owned(),
         ));
     }
+    if starts("failed") {
+        let words = line.get("failed".len()..).unwrap_or_default();
+        return Some(End::Failure(
+            words.trim_start_matches(':').trim().to_owned(),
+        ));
+    }
     starts("aborted").then_some(End::Aborted)
 }
 
@@ -182,6 +188,7 @@ mod tests {
                 Some(End::Failure("rejected GET: 403 Forbidden".into())),
             ),
             ("Failure: x", Some(End::Failure("x".into()))),
+            ("failed: x", Some(End::Failure("x".into()))),
             ("aborted\n", Some(End::Aborted)),
             ("", None),
             ("Perf Marker\nTimestamp: 1\n", None),

@@ -386,6 +386,12 @@ async fn follow_markers(
                 Said::End(said) => end = Some(said),
             }
         }
+        if end.is_some() {
+            // Everything is said. The rest is read so that the connection lives on, but not waited for.
+            let rest = carnet_stage::body::read_limited(body, 64 << 10);
+            let _read_or_left = Clock::within_real(Duration::from_secs(1), rest).await;
+            break;
+        }
     }
     match end {
         Some(End::Success) => Ok(()),

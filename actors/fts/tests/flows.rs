@@ -372,3 +372,35 @@ async fn operators_choose_who_moves_the_bytes() {
     assert!(world.reasons(&job, &token).await[0].contains("STREAMED DISABLED"));
     world.stop().await;
 }
+
+/// The last line is the last word (FTS page §4.3): a storage element that then leaves the connection open keeps nobody.
+#[tokio::test]
+async fn nothing_is_waited_for_after_the_last_line() {
+    for (line, state) in [
+        ("success: Created\n", "FINISHED"),
+        ("failed: no more room\n", "FAILED"),
+    ] {
+        let world = World::start(Config {
+            copy_silence: 5,
+            ..Config::default()
+        })
+        .await;
+        world.put("se2", "/example/file", 1_048_576);
+        world.script(move |_, got| {
+            (got.method == "COPY").then(|| Answer {
+                hang: true,
+                ..Answer::new(202, line)
+            })
+        });
+        let token = world.token(&json!({}));
+        let job = world.submit(&token, &one_file()).await;
+        assert_eq!(world.end(&job).await, state, "{line}");
+        let reasons = world.reasons(&job, &token).await.join(" ");
+        assert_eq!(
+            reasons.contains("Transfer failure: no more room"),
+            state == "FAILED",
+            "{line}: {reasons}"
+        );
+        world.stop().await;
+    }
+}
