@@ -53,6 +53,11 @@ pub fn all() -> &'static [Entry] {
     &LIBRARY[..end]
 }
 
+/// Whether a text is one of ours, to the letter.
+pub fn holds(text: &str) -> bool {
+    LIBRARY.iter().any(|entry| entry.text == text)
+}
+
 /// The scenario of that name.
 pub fn get(name: &str) -> Option<&'static Entry> {
     all().iter().find(|e| e.name() == name)

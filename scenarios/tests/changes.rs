@@ -122,3 +122,22 @@ fn real_addresses_take_the_place_of_the_stages_names() {
 fn spec(scenario: &Scenario, name: &str) -> ActorSpec {
     scenario.actors[name].spec.clone()
 }
+
+#[test]
+fn an_actor_that_shall_be_alone_and_is_not_there_is_told_with_the_one_that_was_meant() {
+    let changes = Changes {
+        location: Some(Location {
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host: "localhost".to_owned(),
+            first_port: 0,
+            only: vec!["iamm".to_owned()],
+        }),
+        ..Changes::default()
+    };
+    let told = load("delegated-identity", &changes)
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("no actor is called `iamm`"), "{told}");
+    assert!(told.contains("--only:1:1"), "{told}");
+    assert!(told.contains("+ iam"), "{told}");
+}

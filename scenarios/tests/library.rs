@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use carnet_scenarios::{Changes, PlayOptions, Played, library, load, play};
+use carnet_scenarios::{Changes, PlayOptions, Played, library, load, load_text, play};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -16,7 +16,28 @@ fn main() -> ExitCode {
         let path = entry.path;
         Trial::test(entry.name(), move || read(path)).with_kind("worlds")
     });
-    libtest_mimic::run(&arguments, scenarios.chain(worlds).collect()).exit_code()
+    let whole = Trial::test("every_file_is_as_the_schema_says", as_the_schema_says);
+    let trials = scenarios.chain(worlds).chain([whole]).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A text that is ours to the letter is not held against the schema at every start; here each is, being a line longer.
+fn as_the_schema_says() -> Result<(), Failed> {
+    for entry in library::all()
+        .iter()
+        .copied()
+        .chain(library::worlds().copied())
+    {
+        let told = |text: &str| match load_text(entry.path, text, None, &Changes::default()) {
+            Ok(scenario) => scenario.warnings.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let (as_it_is, held_against) = (told(entry.text), told(&format!("{}\n", entry.text)));
+        if held_against != as_it_is {
+            return Err(held_against.into());
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &str) -> Result<(), Failed> {
