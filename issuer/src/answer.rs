@@ -245,9 +245,12 @@ impl Answers {
         match refusal.shape {
             _ if self.rules.strict() => caching,
             Shape::Filter if refusal.error == "invalid_token" => Caching::Alone,
-            Shape::OAuth | Shape::Filter | Shape::Form | Shape::Basic | Shape::AllowJson(_) => {
-                Caching::NoStore
-            }
+            Shape::OAuth
+            | Shape::Asking
+            | Shape::Filter
+            | Shape::Form
+            | Shape::Basic
+            | Shape::AllowJson(_) => Caching::NoStore,
             Shape::Empty | Shape::Allow(_) | Shape::OAuthPage => Caching::Never,
             Shape::Page if caching == Caching::NoStore => Caching::Never,
             Shape::Page | Shape::Plain => caching,
@@ -264,6 +267,7 @@ impl Answers {
             Shape::Filter => format!(
                 r#"Bearer realm="openidconnect", error="{error}", error_description="{text}""#
             ),
+            Shape::Asking => r#"Bearer realm="openidconnect""#.to_owned(),
             Shape::Form => {
                 format!(r#"Form realm="oauth", error="{error}", error_description="{text}""#)
             }

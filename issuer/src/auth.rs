@@ -51,6 +51,16 @@ pub struct Caller {
 /// Authenticates the client of a request.
 pub fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
     let basic = basic_credentials(issuer, headers)?;
+    let sent = [
+        basic.is_some(),
+        form.filled("client_secret").is_some(),
+        form.filled("client_assertion").is_some(),
+    ];
+    if issuer.rules.strict() && sent.into_iter().filter(|sent| *sent).count() > 1 {
+        // RFC 6749 §2.3, §5.2.
+        let text = "The client authenticates in more than one way.";
+        return Err(Refusal::bad("invalid_request", text));
+    }
     if let Some((id, secret)) = basic {
         if issuer.rules.then()
             && let Some(named) = form.get("client_id")

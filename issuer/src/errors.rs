@@ -12,6 +12,8 @@ pub enum Shape {
     OAuth,
     /// JSON and `Bearer realm="openidconnect", error=…`: IAM's security filter.
     Filter,
+    /// JSON and `Bearer realm="openidconnect"` without a word: nothing was sent (RFC 6750 §3.1).
+    Asking,
     /// JSON and `Form realm="oauth", error=…`: form credentials at `/token`.
     Form,
     /// JSON and `Basic realm=…` (RFC 6749 §5.2).

@@ -25,8 +25,13 @@ pub fn parse(text: &str, rules: &Rules) -> Option<Vec<String>> {
         return None;
     }
     let plus = rules.has(Quirk::Q05);
-    let is_gap =
-        |c: char| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r') || (plus && c == '+');
+    // RFC 6749 §3.3 knows one separator; Java's white space are six.
+    let java = !rules.strict();
+    let is_gap = |c: char| {
+        c == ' '
+            || (java && matches!(c, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r'))
+            || (plus && c == '+')
+    };
     let mut items: Vec<String> = text.split(is_gap).map(str::to_owned).collect();
     if rules.strict() {
         items.retain(|item| !item.is_empty());
@@ -341,6 +346,7 @@ mod tests {
             ("a ", Some(vec!["a"]), Some(vec!["a"])),
             ("a+b", Some(vec!["a", "b"]), Some(vec!["a+b"])),
             ("a,b", Some(vec!["a,b"]), Some(vec!["a,b"])),
+            ("a\tb", Some(vec!["a", "b"]), Some(vec!["a\tb"])),
             ("+", None, Some(vec!["+"])),
         ] {
             let owned = |want: Option<Vec<&str>>| {

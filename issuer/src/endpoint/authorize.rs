@@ -39,6 +39,9 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 /// Answers a request or an approval.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let method = request.method().clone();
+    if issuer.rules.strict() && !matches!(method, Method::GET | Method::HEAD | Method::POST) {
+        return issuer.refuse(&Refusal::method("GET,POST"), Caching::Never);
+    }
     let (parts, form) = match read(request)
         .await
         .and_then(|(parts, form)| Ok((parts, form.settle(&issuer.rules)?)))
@@ -149,10 +152,22 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     let Some(user) = user.filter(|_| !none || !issuer.has(Quirk::Q45)) else {
         return back.to(issuer, &[("error", "login_required")], false);
     };
-    if issuer.rules.strict() && prompt.split(' ').any(|p| p == "login") && !browser.session.seen {
-        browser.session.user = None;
-        browser.session.seen = true;
-        return browser.to_login(issuer, &parts.uri);
+    if issuer.rules.strict()
+        && let Some(error) = not_supported(form)
+    {
+        let text = "Requests are read from parameters only.";
+        return back.error(issuer, error, text, false);
+    }
+    if issuer.rules.strict() && wants_login(issuer, &browser, form) {
+        let this = parts.uri.path_and_query().map(ToString::to_string);
+        if none {
+            return back.to(issuer, &[("error", "login_required")], false);
+        }
+        if browser.session.anew.take() != this {
+            browser.session.anew = this;
+            browser.session.user = None;
+            return browser.to_login(issuer, &parts.uri);
+        }
     }
     if form.get("response_type") != Some("code") {
         let text = if issuer.rules.then() {
@@ -205,6 +220,33 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     };
     let response = issuer.answers.small_page(html, caching);
     browser.keep(issuer, response)
+}
+
+/// Request objects (OpenID Connect Core §6): the metadata says that there are none.
+fn not_supported(form: &Form) -> Option<&'static str> {
+    if form.filled("request").is_some() {
+        Some("request_not_supported")
+    } else if form.filled("request_uri").is_some() {
+        Some("request_uri_not_supported")
+    } else {
+        None
+    }
+}
+
+/// Whether the login that there is does not count: another one is asked for, or it is older than `max_age`
+/// (OpenID Connect Core §3.1.2.1).
+fn wants_login(issuer: &Issuer, browser: &Browser, form: &Form) -> bool {
+    let prompt = form.get("prompt").unwrap_or_default();
+    let age = browser
+        .session
+        .user
+        .as_ref()
+        .map(|(_, at)| issuer.now() - at);
+    let oldest = form
+        .get("max_age")
+        .and_then(|text| text.parse::<i64>().ok());
+    prompt.split(' ').any(|p| p == "login")
+        || age.zip(oldest).is_some_and(|(age, oldest)| age > oldest)
 }
 
 fn client_of(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusal> {

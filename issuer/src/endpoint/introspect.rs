@@ -27,6 +27,9 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 }
 
 async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
+    if issuer.rules.strict() && request.method() != http::Method::POST {
+        return Err(Refusal::method("POST"));
+    }
     let (parts, form) = read(request).await?;
     let client = if issuer.rules.strict() {
         crate::auth::authenticate(issuer, &parts.headers, &form)?.client
@@ -169,6 +172,19 @@ fn iam_members(issuer: &Issuer, holder: &Holder, body: &mut Map<String, Value>) 
 }
 
 fn active_refresh(issuer: &Issuer, asking: &Client, holder: &Holder, exp: Option<i64>) -> Value {
+    if issuer.rules.strict() {
+        let mut body =
+            json!({ "active": true, "scope": &*holder.scope, "client_id": &*holder.client });
+        if let Some(user) = issuer.people.by_uuid(&holder.sub).filter(|_| holder.person) {
+            body["username"] = user.username.to_string().into();
+        }
+        if let Some(exp) = exp {
+            body["exp"] = exp.into();
+        }
+        body["sub"] = holder.sub.to_string().into();
+        body["iss"] = issuer.iss.to_string().into();
+        return body;
+    }
     let scope = if issuer.has(Quirk::Q35) && issuer.has(Quirk::Q06) {
         shared(asking, &holder.scopes())
     } else {

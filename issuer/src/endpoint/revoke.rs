@@ -31,6 +31,9 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 }
 
 async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
+    if issuer.rules.strict() && request.method() != http::Method::POST {
+        return Err(Refusal::method("POST"));
+    }
     let (parts, form) = read(request).await?;
     let caller = authenticate(issuer, &parts.headers, &form).map_err(|refusal| {
         if refusal.shape == Shape::Form {

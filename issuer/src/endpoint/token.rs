@@ -79,11 +79,13 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
         .filled("client_id")
         .is_some_and(|named| named != &*client.id)
     {
-        return Err(Refusal::new(
-            401,
-            "invalid_client",
-            "Given client ID does not match authenticated client",
-        ));
+        let text = "Given client ID does not match authenticated client";
+        let shape = if issuer.rules.strict() {
+            Shape::Basic
+        } else {
+            Shape::OAuth
+        };
+        return Err(Refusal::new(401, "invalid_client", text).dressed(shape));
     }
     if !client.active && !issuer.rules.then() {
         return Err(Refusal::new(

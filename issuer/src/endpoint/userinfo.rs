@@ -31,7 +31,19 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
             }
             response
         }
-        Err(refusal) => issuer.refuse(&refusal, Caching::Never),
+        Err(refusal) => {
+            let mut response = issuer.refuse(&refusal, Caching::Never);
+            if refusal.error == "insufficient_scope" {
+                // RFC 6750 §3.1.
+                let challenge =
+                    r#"Bearer realm="openidconnect", error="insufficient_scope", scope="openid""#;
+                response.headers_mut().insert(
+                    http::header::WWW_AUTHENTICATE,
+                    http::HeaderValue::from_static(challenge),
+                );
+            }
+            response
+        }
     }
 }
 
@@ -72,7 +84,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let Some(user) = user else {
         return Err(if issuer.rules.strict() {
             let text = "The token needs the scope openid and a person behind it.";
-            Refusal::new(403, "insufficient_scope", text).dressed(Shape::Plain)
+            Refusal::new(403, "insufficient_scope", text)
         } else {
             Refusal::page(403, "Forbidden")
         });
@@ -210,10 +222,17 @@ pub fn bearer(
             "There is more than one Authorization header.",
         ));
     }
+    if issuer.rules.strict() && from_header.is_some() && form.get("access_token").is_some() {
+        return Err(Refusal::bad(
+            "invalid_request",
+            "The access token is sent in more than one way.",
+        ));
+    }
     let text = match from_header.or_else(|| form.get("access_token").map(str::to_owned)) {
         Some(text) => text,
         None if issuer.rules.strict() => {
-            return Err(Refusal::bad_bearer("There is no access token."));
+            let text = "There is no access token.";
+            return Err(Refusal::new(401, "unauthorized", text).dressed(Shape::Asking));
         }
         None => {
             return Err(Refusal::unauthorized(

@@ -35,6 +35,14 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             "The parameter subject_token_type is missing.",
         ));
     }
+    if issuer.rules.strict() {
+        for name in ["subject_token_type", "requested_token_type"] {
+            if form.filled(name).is_some_and(|kind| !is_access_token(kind)) {
+                let text = format!("{name} must be an access token's or a JWT's.");
+                return Err(Refusal::bad("invalid_request", text));
+            }
+        }
+    }
     let (subject, text) = subject(request)?;
     let jti = uuid::Uuid::from_u128(subject.jti).to_string();
     let origin = issuer
@@ -131,6 +139,12 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         }
     };
     issue::make(issuer, ticket).await
+}
+
+/// RFC 8693 §3: what is exchanged here, and what comes of it.
+fn is_access_token(kind: &str) -> bool {
+    let kind = kind.strip_prefix("urn:ietf:params:oauth:token-type:");
+    matches!(kind, Some("access_token" | "jwt"))
 }
 
 fn subject(request: &Request<'_>) -> Result<(AccessRecord, String), Refusal> {

@@ -57,8 +57,8 @@ pub struct Session {
     pub stranger: Option<Stranger>,
     /// What the login page must say.
     pub problem: Option<String>,
-    /// An authorization request was seen before.
-    pub seen: bool,
+    /// The request for which the person had to log in anew: its path and query.
+    pub anew: Option<String>,
 }
 
 impl Session {
@@ -71,7 +71,7 @@ impl Session {
             && self.journey.is_none()
             && self.stranger.is_none()
             && self.problem.is_none()
-            && !self.seen
+            && self.anew.is_none()
     }
 }
 

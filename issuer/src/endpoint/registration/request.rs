@@ -41,6 +41,13 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
     };
     let value: Value = serde_json::from_slice(body).map_err(|_| not_json())?;
     let object = value.as_object().ok_or_else(not_json)?;
+    let not_texts = |name: &str| {
+        if strict {
+            metadata(&format!("{name} must be a list of texts."))
+        } else {
+            not_json()
+        }
+    };
     let list = |name: &str| -> Result<Option<Vec<String>>, Fault> {
         match object.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -49,8 +56,8 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
                 .map(|v| v.as_str().map(str::to_owned))
                 .collect::<Option<Vec<_>>>()
                 .map(Some)
-                .ok_or_else(not_json),
-            Some(_) => Err(not_json()),
+                .ok_or_else(|| not_texts(name)),
+            Some(_) => Err(not_texts(name)),
         }
     };
     let name = name(issuer, object.get("client_name"))?;
@@ -140,7 +147,13 @@ fn name(issuer: &Issuer, value: Option<&Value>) -> Result<String, Fault> {
 
 fn scope(issuer: &Issuer, value: Option<&Value>) -> Result<Option<Vec<String>>, Fault> {
     let Some(text) = value.and_then(Value::as_str) else {
-        return Ok(None);
+        let said = value.is_some_and(|value| !value.is_null());
+        return if said && issuer.rules.strict() {
+            let text = "scope must be a text.";
+            Err(Fault::bad("invalid_client_metadata", text))
+        } else {
+            Ok(None)
+        };
     };
     if text.is_empty() && issuer.rules.today() {
         let item = "registerClient.request.scope[].<iterable element>";
@@ -167,7 +180,11 @@ fn method(value: Option<&Value>) -> Option<AuthMethod> {
 }
 
 fn check_uri(issuer: &Issuer, uri: &str) -> Result<(), Fault> {
-    if url::Url::parse(uri).is_ok() && !uri.contains(['#', ' ']) {
+    let parsed = url::Url::parse(uri).ok();
+    let script = parsed.as_ref().is_some_and(|url| {
+        issuer.rules.strict() && matches!(url.scheme(), "javascript" | "data" | "vbscript")
+    });
+    if parsed.is_some() && !script && !uri.contains(['#', ' ']) {
         return Ok(());
     }
     let text = if issuer.rules.today() {
