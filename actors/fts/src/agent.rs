@@ -101,7 +101,8 @@ pub(crate) async fn carry(
         Scope::Destination,
     )
     .await?;
-    sizes(size.unwrap_or_default(), arrived.unwrap_or_default())?;
+    let compared = sizes(size.unwrap_or_default(), arrived.unwrap_or_default());
+    unless_it_differs(service, orders, sides, compared).await?;
     let mut at_destination = None;
     if orders.verify.target() {
         let token = destination_token(service, orders).await?;
@@ -114,12 +115,15 @@ pub(crate) async fn carry(
             Scope::Destination,
         )
         .await?;
+        let mut compared = Ok(());
         if let Some(user) = user {
-            user_against_destination(algorithm, user, &value)?;
+            compared = user_against_destination(algorithm, user, &value);
         }
         if let Some(at_source) = &at_source {
-            source_against_destination(algorithm, at_source, &value)?;
+            compared =
+                compared.and_then(|()| source_against_destination(algorithm, at_source, &value));
         }
+        unless_it_differs(service, orders, sides, compared).await?;
         at_destination = Some(value);
     }
     let size = arrived.unwrap_or_default();
@@ -264,6 +268,22 @@ async fn is_there(
         Err(Trouble::Status(404 | 410)) => Ok(false),
         Err(trouble) => Err(trouble.at(Scope::Destination, Operation::Stat)),
     }
+}
+
+/// A copy that is not what its source is, is removed (step 10).
+async fn unless_it_differs(
+    service: &Service,
+    orders: &Orders,
+    sides: &Sides,
+    compared: Result<(), Failure>,
+) -> Result<(), Failure> {
+    if compared.is_err()
+        && orders.cleanup
+        && let Ok(token) = destination_token(service, orders).await
+    {
+        clean_up(service, orders, sides, &token).await;
+    }
+    compared
 }
 
 /// Removes a broken copy, if there is one. What goes wrong here changes nothing any more.

@@ -208,6 +208,64 @@ async fn what_a_broken_copy_left_is_removed() {
     world.stop().await;
 }
 
+/// Step 10: a copy whose size or checksum differs from its source is removed, unless the job keeps it.
+#[tokio::test]
+async fn a_copy_that_differs_is_removed() {
+    for (case, size, sum, params, reason, removed) in [
+        ("size", 7, "0a0b0c0d", json!({}), "DESTINATION [22]", true),
+        (
+            "checksum",
+            1_048_576,
+            "0bad0bad",
+            json!({"verify_checksum": "both"}),
+            "checksum do not match",
+            true,
+        ),
+        (
+            "kept",
+            7,
+            "0a0b0c0d",
+            json!({"disable_cleanup": true}),
+            "DESTINATION [22]",
+            false,
+        ),
+        (
+            "equal",
+            1_048_576,
+            "0a0b0c0d",
+            json!({"verify_checksum": "both"}),
+            "",
+            false,
+        ),
+    ] {
+        let world = World::start(today()).await;
+        world.script(move |world, got| match (&*got.method, &*got.to) {
+            ("COPY", _) => {
+                world.put("se2", "/example/file", size);
+                Some(Answer::new(202, "success: Created\n"))
+            }
+            ("HEAD", to) => {
+                let sum = if to == "se2" { sum } else { "0a0b0c0d" };
+                Some(Answer::new(200, "").with("digest", format!("adler32={sum}")))
+            }
+            _ => None,
+        });
+        let token = world.token(&json!({}));
+        let job = world
+            .submit(&token, &with_tokens(&world, 3600, &params))
+            .await;
+        let state = world.end(&job).await;
+        assert_eq!(state == "FINISHED", reason.is_empty(), "{case}");
+        let reasons = world.reasons(&job, &token).await.join(" ");
+        assert!(reasons.contains(reason), "{case}: {reasons}");
+        let lines = world.lines();
+        let last = &lines[lines.len() - 2..];
+        let cleaned = last == ["PROPFIND se2 /example/file", "DELETE se2 /example/file"];
+        assert_eq!(cleaned, removed, "{case}: {lines:?}");
+        world.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn missing_folders_are_made() {
     let world = World::start(today()).await;

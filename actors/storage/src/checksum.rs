@@ -201,13 +201,11 @@ pub fn wanted(field: &str) -> Option<Algorithm> {
 
 /// The first that is known, whatever its quality; adler32 when none is (storage page §4.1).
 pub fn first_known(field: &str) -> Algorithm {
-    let names = field
+    let mut names = field
         .split(',')
         .filter_map(|member| member.split(';').next());
-    names
-        .filter_map(Algorithm::named)
-        .next()
-        .unwrap_or(Algorithm::Adler32)
+    let known = names.find_map(Algorithm::named);
+    known.unwrap_or(Algorithm::Adler32)
 }
 
 /// The same for `Want-Repr-Digest`: `adler=5,md5=1`. Members without a priority are ignored (§4.1).

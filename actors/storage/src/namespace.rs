@@ -137,7 +137,7 @@ pub enum TreeError {
     #[error("collection is not empty")]
     NotEmpty,
     /// A collection cannot go below itself, nor the root anywhere.
-    #[error("source and target overlap")]
+    #[error("a collection does not go below itself, and the root stays")]
     Overlap,
 }
 

@@ -83,6 +83,32 @@ impl http_body::Body for Patient {
     }
 }
 
+/// How fast bytes come: XRootD's bound, below which a copy is given up (storage page §2.7).
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    since: Duration,
+    bytes: u64,
+}
+
+/// Bytes a second that are expected.
+const SLOWEST: u64 = 10 * 1024;
+/// They are counted over so long.
+const WINDOW: Duration = Duration::from_secs(120);
+
+impl Pace {
+    /// More bytes have come by now; whether they come too slowly.
+    pub(crate) fn is_too_slow(&mut self, bytes: u64, now: Duration) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let passed = now.saturating_sub(self.since);
+        if passed < WINDOW {
+            return false;
+        }
+        let slow = self.bytes < SLOWEST.saturating_mul(passed.as_secs());
+        (self.since, self.bytes) = (now, 0);
+        slow
+    }
+}
+
 /// A whole body of at most so many bytes; `what` is it that may not be longer.
 pub(crate) async fn read(body: Body, longest: usize, what: &str) -> Result<Bytes, Answer> {
     let told = match read_limited(body, longest).await {
@@ -103,4 +129,37 @@ pub(crate) async fn read(body: Body, longest: usize, what: &str) -> Result<Bytes
 /// Whether this is why a body ended.
 pub(crate) fn was_silent(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<Silent>() || error.source().is_some_and(was_silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_kibibytes_a_second_over_two_minutes_are_enough() {
+        let second = Duration::from_secs;
+        for (case, pieces, slow) in [
+            ("nothing yet", vec![(1, 119)], false),
+            (
+                "a byte now and then",
+                vec![(1, 59), (1, 118), (1, 177)],
+                true,
+            ),
+            ("just enough", vec![(1_228_800, 120)], false),
+            ("not quite", vec![(1_228_799, 120)], true),
+            (
+                "fast, then slow",
+                vec![(9_000_000, 120), (1, 230), (1, 240)],
+                true,
+            ),
+            ("slow, then fast", vec![(1, 100), (9_000_000, 120)], false),
+        ] {
+            let mut pace = Pace::default();
+            let told: Vec<bool> = pieces
+                .iter()
+                .map(|(bytes, at)| pace.is_too_slow(*bytes, second(*at)))
+                .collect();
+            assert_eq!(told.last(), Some(&slow), "{case}");
+        }
+    }
 }

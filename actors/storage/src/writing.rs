@@ -13,7 +13,6 @@ const COMING: &str = "being written";
 pub(crate) struct Writing {
     element: Arc<Element>,
     path: CleanPath,
-    was: &'static str,
     settled: bool,
 }
 
@@ -25,7 +24,6 @@ impl Writing {
         Self {
             element: element.clone(),
             path: path.clone(),
-            was,
             settled: false,
         }
     }
@@ -39,9 +37,19 @@ impl Writing {
         self.settled = true;
     }
 
+    /// What is there now is what was there before, or what somebody else has stored meanwhile.
+    fn over(&self, why: &str) {
+        let left = if self.element.door.peek(&self.path) {
+            "available"
+        } else {
+            "absent"
+        };
+        self.element.file_state(&self.path, COMING, left, why);
+    }
+
     /// Nothing of it is kept.
     pub(crate) fn failed(mut self, why: &str) {
-        self.element.file_state(&self.path, COMING, self.was, why);
+        self.over(why);
         self.settled = true;
     }
 }
@@ -49,12 +57,7 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         if !self.settled {
-            self.element.file_state(
-                &self.path,
-                COMING,
-                self.was,
-                "broken off: the client went away",
-            );
+            self.over("broken off: the client went away");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::faults::{self, NamedFault, Reporting};
 use crate::methods::Call;
 use crate::namespace::{FileMeta, Locality, TreeError};
 use crate::path::CleanPath;
-use crate::patient::Patient;
+use crate::patient::{Pace, Patient};
 use crate::writing::Writing;
 
 /// One pull, authorised.
@@ -294,6 +294,7 @@ impl Pull {
     async fn drain(&self, mut body: Body, arrival: &mut Arrival) -> Result<(), String> {
         let stall = self.element.copier.stall;
         let clock = self.element.actor.clock();
+        let (watch, mut pace) = (Clock::stopwatch(), Pace::default());
         loop {
             let Some(frame) = Clock::within_real(stall, body.frame()).await else {
                 return Err(format!(
@@ -313,6 +314,9 @@ impl Pull {
             }
             if let Ok(bytes) = frame.into_data() {
                 let length = bytes.len() as u64;
+                if pace.is_too_slow(length, watch.elapsed()) {
+                    return Err("timeout on GET: less than 10 KiB/s over 120 seconds".into());
+                }
                 arrival.write(bytes).await.map_err(|error| told(&error))?;
                 self.progress.add(length, clock.seconds());
             }
