@@ -14,11 +14,12 @@ use carnet_stage::{Actor, StartError};
 use http::request::Parts;
 use http::{HeaderValue, header};
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Line};
 use crate::area::Area;
 use crate::config::Config;
 use crate::credential;
 use crate::dialect::{self, Challenge, Dialect, Doing, Policies, ScopeRules, Understanding};
+use crate::errno::DENIED;
 use crate::keys::Keys;
 use crate::macaroon::{self, Macaroons};
 use crate::methods::Call;
@@ -434,6 +435,7 @@ impl Door {
             other => other,
         };
         let mut answer = answer::text(status, &refusal.description);
+        answer.extensions_mut().insert(Line(DENIED.to_owned()));
         if habits.challenge == Challenge::BadToken && unreadable {
             answer.headers_mut().insert(
                 header::WWW_AUTHENTICATE,

@@ -63,11 +63,7 @@ fn refusal(status: u16, line: &str, asked: &Asked, errnos: Errnos) -> String {
         return "COPY requestd an unsupported Credential type".to_owned();
     }
     let Some(reason) = reason(status, line) else {
-        let mut said = line.to_owned();
-        if let Some(first) = said.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        return said + if copying { "" } else { "\n" };
+        return line.to_owned() + if copying { "" } else { "\n" };
     };
     let path = &asked.path;
     let said = format!("Unable to {doing} {path}; {reason}");
@@ -80,6 +76,9 @@ fn refusal(status: u16, line: &str, asked: &Asked, errnos: Errnos) -> String {
     }
 }
 
+/// What all refusals are.
+pub(crate) const DENIED: &str = "permission denied";
+
 /// The system's reason for what our own line says.
 fn reason(status: u16, line: &str) -> Option<&'static str> {
     Some(match line {
@@ -89,9 +88,10 @@ fn reason(status: u16, line: &str) -> Option<&'static str> {
         "is a collection" | "not a file" => "is a directory",
         "not a collection" => "not a directory",
         "target exists" | "Target file exists and Overwrite is false" => "file exists",
+        DENIED => DENIED,
         _ if line.starts_with("Directory is not empty") => "directory not empty",
         _ => match status {
-            401 | 403 => "permission denied",
+            401 | 403 => DENIED,
             507 => "no space left on device",
             _ => return None,
         },

@@ -106,10 +106,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
                 return answer::text(found.status().as_u16().max(400), &markers::one_line(&why));
             }
             Err(why) => {
-                return answer::text(
-                    500,
-                    &markers::one_line(&format!("failure: {why}, remote={}", shown(&pull.source))),
-                );
+                return answer::text(500, &markers::one_line(&format!("failure: {why}")));
             }
         }
     }
@@ -153,6 +150,7 @@ impl Pull {
     pub(super) fn remote(&self) -> Remote<'_> {
         Remote {
             element: &self.element,
+            local: self.path.as_str(),
             url: self.source.clone(),
             headers: &self.asked.headers,
             progress: &self.progress,

@@ -90,6 +90,7 @@ impl Push {
     fn remote(&self) -> Remote<'_> {
         Remote {
             element: &self.element,
+            local: self.path.as_str(),
             url: self.destination.clone(),
             headers: &self.asked.headers,
             progress: &self.progress,

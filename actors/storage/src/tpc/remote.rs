@@ -17,6 +17,8 @@ use crate::faults;
 /// The other side of a copy.
 pub(super) struct Remote<'a> {
     pub(super) element: &'a Element,
+    /// The file here.
+    pub(super) local: &'a str,
     pub(super) url: Url,
     pub(super) headers: &'a [(HeaderName, HeaderValue)],
     pub(super) progress: &'a Progress,
@@ -91,7 +93,7 @@ impl Remote<'_> {
                 }
                 Some(Err(error)) => {
                     let name = self.element.dialect.name;
-                    return Err(words::unanswered(name, &method, &url, &error));
+                    return Err(words::unanswered(name, &method, self.local, &url, &error));
                 }
                 None => {
                     return Err(format!(

@@ -55,6 +55,7 @@ pub(super) fn adds(name: DialectName, said: &str, local: &str, url: &Url) -> Str
 pub(super) fn unanswered(
     name: DialectName,
     method: &Method,
+    local: &str,
     url: &Url,
     error: &ClientError,
 ) -> String {
@@ -63,7 +64,7 @@ pub(super) fn unanswered(
             "Couldn't connect to server".to_owned()
         }
         (DialectName::Xrootd6, ClientError::Connect { .. }) => format!(
-            "Internal transfer failure, remote={}, HTTP library failure=Couldn't connect to server",
+            "Internal transfer failure, local={local}, remote={}, HTTP library failure=Couldn't connect to server",
             shown(url)
         ),
         (DialectName::Storm, error) => {
