@@ -1,5 +1,7 @@
 //! Patterns of scope matchers and policies, with what IAM's own do and nobody expects (issuer page §2.0, Q-08, Q-09).
 
+use std::sync::OnceLock;
+
 use regex::Regex;
 
 /// What a pattern says of a scope.
@@ -19,24 +21,52 @@ impl From<bool> for Outcome {
     }
 }
 
+/// An expression that must match a whole text. It is compiled when it is first asked, for most of a world's never are.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    text: String,
+    /// Taken when the first is no expression.
+    literal: String,
+    compiled: OnceLock<Regex>,
+}
+
+impl Expression {
+    fn new(text: String, literal: String) -> Self {
+        Self {
+            text,
+            literal,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// Whether it matches.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.compiled
+            .get_or_init(|| compiled(&self.text, &self.literal))
+            .is_match(text)
+    }
+}
+
 /// `prefix:path` and what is below.
 #[derive(Clone, Debug)]
 pub enum PathPattern {
-    /// On segment boundaries (CAP-5); `..` never matches.
-    Segments(Regex),
+    /// On segment boundaries (CAP-5); `..` never matches. The text may end in a slash.
+    Segments(String),
     /// As IAM reads it: prefix and path are expressions, and the path is looked for behind as many characters as
     /// the *expression* of the prefix has, however many it matched: `storage.*:/` matches nothing that begins with
     /// `storage.read:`.
     Loose {
         /// `^prefix:`.
-        prefix: Regex,
+        prefix: Expression,
         /// UTF-16 units that are left out before the path.
         skip: usize,
         /// The path and anything behind it.
-        path: Regex,
+        path: Expression,
     },
 }
 
+/// What ends a line in Java.
+const ENDS_LINE: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 /// Anything but what ends a line, as Java's dot reads it.
 const REST: &str = "[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*";
 
@@ -44,23 +74,17 @@ impl PathPattern {
     /// Compiles a pattern; an expression that does not compile is taken literally.
     pub fn new(prefix: &str, path: &str, loose: bool) -> Self {
         if !loose {
-            let text = regex::escape(&format!("{prefix}:{path}"));
-            let below = if path.ends_with('/') {
-                REST.to_owned()
-            } else {
-                format!("(?:/{REST})?")
-            };
-            return Self::Segments(compiled(&format!("^{text}{below}$"), "$^"));
+            return Self::Segments(format!("{prefix}:{path}"));
         }
         Self::Loose {
-            prefix: compiled(
-                &format!("^{prefix}:"),
-                &format!("^{}:", regex::escape(prefix)),
+            prefix: Expression::new(
+                format!("^{prefix}:"),
+                format!("^{}:", regex::escape(prefix)),
             ),
             skip: prefix.encode_utf16().count() + 1,
-            path: compiled(
-                &format!("^(?:{path}{REST})$"),
-                &format!("^{}{REST}$", regex::escape(path)),
+            path: Expression::new(
+                format!("^(?:{path}{REST})$"),
+                format!("^{}{REST}$", regex::escape(path)),
             ),
         }
     }
@@ -74,7 +98,14 @@ impl PathPattern {
     /// What it says of a scope.
     pub fn test(&self, scope: &str) -> Outcome {
         match self {
-            Self::Segments(pattern) => (!scope.contains("..") && pattern.is_match(scope)).into(),
+            Self::Segments(text) => {
+                let below = |rest: &str| {
+                    (rest.is_empty() || rest.starts_with('/') || text.ends_with('/'))
+                        && !rest.contains(ENDS_LINE)
+                };
+                (!scope.contains("..") && scope.strip_prefix(text.as_str()).is_some_and(below))
+                    .into()
+            }
             Self::Loose { .. } if scope.contains("..") => Outcome::Broken,
             Self::Loose { prefix, skip, path } => {
                 if !prefix.is_match(scope) {
@@ -102,10 +133,10 @@ fn behind(text: &str, units: usize) -> Option<&str> {
 }
 
 /// Anchors an expression so that it must match the whole text; one that does not compile is taken literally.
-pub fn whole(expression: &str) -> Regex {
-    compiled(
-        &format!("^(?:{expression})$"),
-        &format!("^{}$", regex::escape(expression)),
+pub fn whole(expression: &str) -> Expression {
+    Expression::new(
+        format!("^(?:{expression})$"),
+        format!("^{}$", regex::escape(expression)),
     )
 }
 
@@ -136,6 +167,10 @@ mod tests {
             ("storage.read:/", "storage.read:/a", Yes, Yes),
             ("storage.read:/", "storage.read:", No, No),
             ("storage.read:/", "storage.read", No, No),
+            ("storage.read:/x", "storage.read:/x/", Yes, Yes),
+            ("storage.read:/x/", "storage.read:/x", No, No),
+            ("storage.read:/x/", "storage.read:/x/y", Yes, Yes),
+            ("storage.read:/x", "storage.read:/x\ny", No, No),
             // The prefix is measured by its expression, not by what it matched.
             ("storage.*:/", "storage.read:/x", No, No),
             ("storage.*:ad:/", "storage.read:/x", Yes, No),

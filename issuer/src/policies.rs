@@ -3,11 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use regex::Regex;
-
 use crate::config::{Level, Matching, ScopePolicyConfig, Verb};
 use crate::order;
-use crate::patterns::{Outcome, PathPattern, whole};
+use crate::patterns::{Expression, Outcome, PathPattern, whole};
 use crate::quirks::{Quirk, Rules};
 
 /// Whose scopes are filtered.
@@ -25,7 +23,7 @@ pub struct Person<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum ScopeTest {
     Equal(String),
-    Whole(Arc<Regex>),
+    Whole(Arc<Expression>),
     Path(Arc<PathPattern>, String),
     /// The same text stands in policies of both kinds: IAM keeps one pattern a text, whichever is needed first.
     Shared(Arc<OnceLock<ScopeTest>>, Matching, String, bool),

@@ -3,11 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::config::{MatcherConfig, MatcherKind};
 use crate::order;
-use crate::patterns::{Outcome, PathPattern, whole};
+use crate::patterns::{Expression, Outcome, PathPattern, whole};
 use crate::quirks::{Quirk, Rules};
 
 /// Most scopes that a request may name: each is compared with each that a client or a refresh token has.
@@ -65,7 +63,7 @@ pub enum Matcher {
     /// The same text.
     Equal(Arc<str>),
     /// A configured expression, for group scopes.
-    Whole(Arc<Regex>),
+    Whole(Arc<Expression>),
     /// A configured path.
     Path(Arc<PathPattern>, Dots),
     /// Name and path, matched on segment boundaries (CAP-5).
