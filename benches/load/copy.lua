@@ -1,6 +1,7 @@
 -- wrk plays third-party copies: each request is a COPY of one small file to a new name, pull, with tokens, and is well only when
 -- its terminal line says so.
---     wrk … -s copy.lua URL -- SOURCE TOKEN FOLDER RUN
+--     wrk … -s copy.lua URL -- SOURCE TOKEN FOLDER RUN [MOST]
+-- A thread plays at most so many and then is quiet until the time is over.
 local threads = {}
 function setup(thread)
    table.insert(threads, thread)
@@ -9,14 +10,14 @@ end
 
 function init(arguments)
    local source, token = arguments[1], arguments[2]
-   folder, run = arguments[3], arguments[4]
+   folder, run, most = arguments[3], arguments[4], tonumber(arguments[5])
    headers = {
       ["Source"] = source,
       ["Authorization"] = "Bearer " .. token,
       ["TransferHeaderAuthorization"] = "Bearer " .. token,
       ["Content-Length"] = "0",
    }
-   count, wrong = 0, 0
+   count, wrong, answered = 0, 0, 0
 end
 
 function request()
@@ -30,6 +31,10 @@ function response(status, _, body)
       if wrong == 1 then
          io.stderr:write("a copy failed: ", status, " ", body, "\n")
       end
+   end
+   answered = answered + 1
+   if answered == most then
+      wrk.thread:stop()
    end
 end
 

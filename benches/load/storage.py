@@ -52,11 +52,13 @@ def put(url, size):
         os.unlink("/dev/shm/carnet-bench-file")
 
 
-def wrk(pair, source, folder, run, seconds, in_flight):
-    """Copies per second, median milliseconds, failures."""
+def wrk(pair, source, folder, run, seconds, in_flight, most=None):
+    """Copies, copies per second, median milliseconds, failures; at most so many copies."""
     threads = "2" if in_flight > 64 else "1"
     command = ["wrk", f"-t{threads}", f"-c{in_flight}", f"-d{seconds}s", "--timeout", "60s", "-s", LUA, pair.destination + "/",
                "--", source, TOKEN, urllib.parse.urlsplit(pair.destination).path + folder, run]
+    if most:
+        command.append(str(most))
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT")).split()
     errors = next((line for line in done.stdout.splitlines() if "Socket errors" in line), "").strip()
@@ -154,23 +156,29 @@ def crowd(pairs):
 
 
 def flat(pairs):
-    """What a copy costs into a directory of 10^2 to 10^5 files."""
+    """What a copy costs into a directory of 10^2 to 10^5 files: the last ones before it has so many, at most 2,000 a directory."""
     pair = pairs[0]
     put(f"{pair.source}/small", 1024)
-    curl("-X", "MKCOL", f"{pair.destination}/many/", may_fail=True)
-    files, number = 0, 0
-    for goal in (100, 1000, 10_000, 100_000):
-        while files < goal:
-            seconds = 1 if goal < 10_000 else 5
-            files += wrk(pair, f"{pair.source}/small", "/many", f"f{number}", seconds, 8)[0]
-            number += 1
-        costs = []
-        for _ in range(3):
+    runs = iter(range(1_000_000))
+
+    def fill(folder, files):
+        done = 0
+        while done < files:
+            missing = files - done
+            seconds = max(1, min(10, missing // 2500))
+            done += wrk(pair, f"{pair.source}/small", folder, f"f{next(runs)}", seconds, 8, missing)[0]
+
+    for goal, folders in ((100, 20), (1000, 4), (10_000, 2), (100_000, 1)):
+        costs, measured = [], min(goal // 2, 2000)
+        for number in range(folders):
+            folder = f"/many-{goal}-{number}"
+            curl("-X", "MKCOL", f"{pair.destination}{folder}/")
+            fill(folder, goal - measured)
             before = pair.cpu()
-            count = wrk(pair, f"{pair.source}/small", "/many", f"f{number}", 1, 8)[0]
-            costs.append(1e6 * (pair.cpu() - before) / count)
-            files, number = files + count, number + 1
-        print(f"copies of 1 KiB into a directory of {files:7} files: {statistics.median(costs):6.0f} us CPU each, {pair.memory():.0f} MiB", flush=True)
+            fill(folder, measured)
+            costs.append(pair.cpu() - before)
+        each = 1e6 * sum(costs) / measured / folders
+        print(f"copies of 1 KiB into a directory of {goal:7} files: {each:6.0f} us CPU each, {pair.memory():.0f} MiB", flush=True)
 
 
 def main():
