@@ -126,6 +126,8 @@ pub(super) const TPC: Tpc = Tpc {
     relative: 400,
     no_parent: 409,
     push_missing: 404,
+    push_directory: Some(400),
+    own_destination_judged: false,
     onto_directory: 405,
     compares: true,
     user_agent: concat!("carnet-storage/", env!("CARGO_PKG_VERSION")),

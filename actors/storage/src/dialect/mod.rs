@@ -498,6 +498,10 @@ pub struct Tpc {
     pub no_parent: u16,
     /// A push of what is not there.
     pub push_missing: u16,
+    /// A push of a collection: the status, or none when the copy is accepted and fails.
+    pub push_directory: Option<u16>,
+    /// A push to this server is judged as an upload too.
+    pub own_destination_judged: bool,
     /// A pull onto a collection.
     pub onto_directory: u16,
     /// Digests of the source are compared.

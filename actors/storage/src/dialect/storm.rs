@@ -174,6 +174,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         allow_downgrade: true,
         davs_is_plain: true,
         relative: 500,
+        push_directory: None,
+        own_destination_judged: true,
         onto_directory: 412,
         compares: false,
         user_agent: "Apache-HttpClient/5.4.3 (Java/17.0.15)",

@@ -47,7 +47,15 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
     let area = element.area(&pass).clone();
     let file = match area.get(&call.path) {
         Some(Entry::File(file)) => file,
-        Some(Entry::Directory(_)) => return answer::text(400, "not a file"),
+        Some(Entry::Directory(_)) => {
+            let tpc = &element.dialect.tpc;
+            if let Some(status) = tpc.push_directory {
+                return answer::text(status, "not a file");
+            }
+            let why = words::directory(&destination, &call.path);
+            let reporting = Reporting::new(call.fault());
+            return report(&element, Arc::default(), reporting, async { Err(why) }).await;
+        }
         None if area.is_arriving(&call.path) => {
             return answer::text(409, "the file is being written");
         }
@@ -63,6 +71,19 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
             .is_ok_and(|path| path == call.path)
     {
         return answer::text(403, "source and destination are the same file");
+    }
+    if element.dialect.tpc.own_destination_judged
+        && element.is_here(&destination)
+        && let Ok(target) = CleanPath::parse(destination.path(), element.dialect.paths)
+    {
+        let doing = if element.door.peek(&target) {
+            Doing::PutOver
+        } else {
+            Doing::PutNew
+        };
+        if let Err(refused) = element.door.admit_at(&call, doing, &target).await {
+            return refused;
+        }
     }
     if let Err(why) = guard::check(&element, &destination).await {
         return answer::text(403, &why);

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::remote::{reason, shown};
 use crate::dialect::DialectName;
+use crate::path::CleanPath;
 
 /// The other side answered with a status that ends the copy.
 pub(super) fn rejected(
@@ -49,6 +50,12 @@ pub(super) fn adds(name: DialectName, said: &str, local: &str, url: &Url) -> Str
         DialectName::Xrootd6 => format!("{said}, local={local}, remote={}", shown(url)),
         _ => String::new(),
     }
+}
+
+/// A collection is pushed, where that is noticed late.
+pub(super) fn directory(url: &Url, path: &CleanPath) -> String {
+    let (url, path) = (shown(url), path.as_str());
+    format!("FileNotFoundException while pushing {url}: {path} (Is a directory)")
 }
 
 /// No answer came from the other side.
