@@ -620,3 +620,70 @@ async fn version_6_names_both_sides() {
     }
     test.stage.stop().await;
 }
+
+/// What gfal2 2.21.3, davix 0.8.4 and a copying XRootD sent to two XRootD 5.5.3, in its order: each request gets the
+/// status, the length and the fields that it got then.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_clients_are_answered_as_recorded() {
+    let source = "dialect = \"xrootd-5.5\"\nfiles = { \"/lab/f1\" = \"5000000\", \"/lab/big\" = \"200000000\" }";
+    let target = "dialect = \"xrootd-5.5\"\ndirectories = [\"/lab\"]";
+    let test = TestStage::new(&[("se1", config(source)), ("se2", config(target))]).await;
+    let token = test.token(ALL);
+    let names = "<propfind xmlns=\"DAV:\"><prop><displayname/><getlastmodified/><creationdate/><getcontentlength/>\
+                 <quota-used-bytes/><resourcetype><collection/></resourcetype></prop></propfind>";
+    let facts = include_str!("recorded/clients.jsonl");
+    for (number, line) in facts.lines().enumerate() {
+        let fact: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| fact[name].as_str().unwrap();
+        let case = format!(
+            "{} {} {} {}",
+            number + 1,
+            text("who"),
+            text("method"),
+            text("path")
+        );
+        let url = format!("https://{}.example{}", text("at"), text("path"));
+        let headers: Vec<(String, String)> = fact["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| {
+                let value = pair[1].as_str().unwrap().replace("<JWT>", &token);
+                (pair[0].as_str().unwrap().to_owned(), value)
+            })
+            .collect();
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let body = match fact["length"].as_u64() {
+            Some(length) => "x".repeat(usize::try_from(length).unwrap()),
+            None if fact["names"] == true => names.to_owned(),
+            None => String::new(),
+        };
+        let bearer = if fact["token"] == true { &*token } else { "" };
+        let answer = test.ask(text("method"), &url, bearer, &headers, body).await;
+        assert_eq!(
+            Some(u64::from(answer.status)),
+            fact["status"].as_u64(),
+            "{case}: {}",
+            answer.text()
+        );
+        for (name, wanted) in fact["answer"].as_object().unwrap() {
+            let wanted = wanted.as_str().unwrap();
+            let ours = match &**name {
+                "digest" => answer.header(name).split('=').next().unwrap(),
+                _ => answer.header(name),
+            };
+            assert_eq!(ours, wanted, "{case}: {name}");
+        }
+        if text("method") == "COPY" && answer.status == 201 {
+            assert!(
+                answer.text().ends_with("success: Created"),
+                "{case}: {}",
+                answer.text()
+            );
+        }
+    }
+    test.stage.stop().await;
+}
