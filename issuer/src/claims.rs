@@ -1,6 +1,7 @@
 //! Claim sets: an ordered list of claims, written as the issuer of that version writes them (issuer page §2.2).
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -17,18 +18,25 @@ pub enum Claim<'a> {
     Number(i64),
     /// A list of texts.
     List(Vec<Cow<'a, str>>),
-    /// Yes or no.
-    Flag(bool),
     /// The chain of actors, newest first (RFC 8693 §4.1).
     Actors(&'a [Arc<str>]),
-    /// Anything else.
-    Json(Value),
 }
 
 /// Claims in the order in which they are written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ClaimSet<'a> {
     claims: Vec<(&'static str, Claim<'a>)>,
+}
+
+/// Claims of a large token, for which there is room from the beginning.
+const MANY: usize = 16;
+
+impl Default for ClaimSet<'_> {
+    fn default() -> Self {
+        Self {
+            claims: Vec::with_capacity(MANY),
+        }
+    }
 }
 
 impl<'a> ClaimSet<'a> {
@@ -103,13 +111,11 @@ fn to_value(claim: &Claim<'_>) -> Value {
     match claim {
         Claim::Text(text) => Value::String(text.clone().into_owned()),
         Claim::Number(n) => (*n).into(),
-        Claim::Flag(flag) => (*flag).into(),
         Claim::List(list) => list
             .iter()
             .map(|v| Value::String(v.clone().into_owned()))
             .collect(),
         Claim::Actors(chain) => actors(chain),
-        Claim::Json(value) => value.clone(),
     }
 }
 
@@ -130,8 +136,9 @@ pub fn actors(chain: &[Arc<str>]) -> Value {
 fn write_claim(out: &mut Vec<u8>, claim: &Claim<'_>, slash: bool) {
     match claim {
         Claim::Text(text) => write_text(out, text, slash),
-        Claim::Number(n) => out.extend_from_slice(n.to_string().as_bytes()),
-        Claim::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Claim::Number(n) => {
+            let _memory_takes_all = write!(out, "{n}");
+        }
         Claim::List(list) => {
             out.push(b'[');
             for (i, item) in list.iter().enumerate() {
@@ -143,12 +150,18 @@ fn write_claim(out: &mut Vec<u8>, claim: &Claim<'_>, slash: bool) {
             out.push(b']');
         }
         Claim::Actors(chain) => out.extend_from_slice(actors(chain).to_string().as_bytes()),
-        Claim::Json(value) => out.extend_from_slice(value.to_string().as_bytes()),
     }
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str, slash: bool) {
     out.push(b'"');
+    let plain =
+        |byte: u8| byte >= b' ' && !matches!(byte, b'"' | b'\\') && !(slash && byte == b'/');
+    if text.bytes().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.extend_from_slice(b"\\\""),
@@ -168,6 +181,27 @@ fn write_text(out: &mut Vec<u8>, text: &str, slash: bool) {
 mod tests {
     use super::*;
     use crate::quirks::{Compat, QuirkSwitches};
+
+    #[test]
+    fn texts_are_json() {
+        for text in [
+            "",
+            "plain",
+            "https://a/b",
+            "a\"b\\c",
+            "\n\r\t\u{1}",
+            "Zürich 𝄞",
+        ] {
+            for slash in [false, true] {
+                let mut out = Vec::new();
+                write_text(&mut out, text, slash);
+                let read: String = serde_json::from_slice(&out).unwrap();
+                assert_eq!(read, text);
+                let escaped = out.windows(2).any(|pair| pair == b"\\/");
+                assert_eq!(escaped, slash && text.contains('/'), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn recorded_member_orders() {

@@ -135,7 +135,16 @@ fn body(
         out.push_str(if out.is_empty() { "{\"" } else { ",\"" });
         out.push_str(name);
         out.push_str("\":");
-        out.push_str(&Value::String(value.to_owned()).to_string());
+        if value
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+        {
+            out.push('"');
+            out.push_str(value);
+            out.push('"');
+        } else {
+            out.push_str(&Value::from(value).to_string());
+        }
     };
     text(&mut out, "access_token", access);
     text(&mut out, "token_type", "Bearer");
@@ -192,6 +201,8 @@ fn access_token(
     let (rules, holder) = (&issuer.rules, &ticket.holder);
     let profile = profile_of(issuer, ticket.client);
     let jti = issuer.actor.uuid();
+    let mut room = uuid::Uuid::encode_buffer();
+    let jti_text: &str = jti.hyphenated().encode_lower(&mut room);
     let exp = holder
         .not_after()
         .map_or(now + ticket.client.access, |end| {
@@ -234,7 +245,7 @@ fn access_token(
     claims.text("iss", &*issuer.iss);
     claims.number("exp", exp);
     claims.number("iat", now);
-    claims.text("jti", jti.to_string());
+    claims.text("jti", jti_text);
     if holder.person || !rules.then() {
         claims.text("client_id", &*ticket.client.id);
     }
@@ -248,7 +259,7 @@ fn access_token(
             }
         }
         (TokenProfile::Kc, Some(user)) => {
-            claims.put("roles", owned(membership::by_name(issuer, user)))
+            claims.put("roles", owned(membership::by_name(issuer, user)));
         }
         (TokenProfile::Aarc, Some(_)) => claims.text("voperson_id", &*holder.sub),
         _ => {}
@@ -257,10 +268,9 @@ fn access_token(
     let text = key
         .sign(&claims.write(rules))
         .map_err(|_| Refusal::internal())?;
-    let shown = claims.to_value();
-    issuer.actor.issued(Issued {
+    let issued = || Issued {
         kind: "access".into(),
-        jti: jti.to_string(),
+        jti: jti_text.to_owned(),
         parent: ticket.parent.clone(),
         grant: grants::short(ticket.grant).into(),
         client_id: ticket.client.id.to_string(),
@@ -274,13 +284,21 @@ fn access_token(
         nbf: has_nbf.then_some(now - offset),
         exp: Some(exp),
         header: json!({"kid": key.kid(), "alg": key.algorithm().name()}),
-        claims: shown,
-    });
+        claims: claims.to_value(),
+    };
+    tell(issuer, issued);
     Ok(Access {
         text,
         jti: jti.as_u128(),
         exp,
     })
+}
+
+/// Tells of a token, when anybody listens.
+fn tell(issuer: &Issuer, issued: impl FnOnce() -> Issued) {
+    if issuer.actor.journal().is_listening() {
+        issuer.actor.issued(issued());
+    }
 }
 
 fn owned<'a>(names: Vec<String>) -> Claim<'a> {
@@ -303,11 +321,11 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                     rotated: None,
                 },
             );
-            let claims = exp.map_or_else(
-                || json!({"jti": jti.to_string()}),
-                |exp| json!({"exp": exp, "jti": jti.to_string()}),
-            );
-            issuer.actor.issued(Issued {
+            let claims = || match exp {
+                Some(exp) => json!({"exp": exp, "jti": jti.to_string()}),
+                None => json!({"jti": jti.to_string()}),
+            };
+            tell(issuer, || Issued {
                 kind: "refresh".into(),
                 jti: jti.to_string(),
                 parent: ticket.parent.clone(),
@@ -318,7 +336,7 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                 iat: now,
                 exp,
                 header: json!({"alg": "none"}),
-                claims,
+                claims: claims(),
                 ..Issued::default()
             });
             (Some(jti.as_u128()), Some(refresh_text(jti.as_u128(), exp)))
@@ -402,7 +420,7 @@ fn id_token(
     let text = key
         .sign(&claims.write(rules))
         .map_err(|_| Refusal::internal())?;
-    issuer.actor.issued(Issued {
+    tell(issuer, || Issued {
         kind: "id".into(),
         jti: jti.to_string(),
         parent: ticket.parent.clone(),

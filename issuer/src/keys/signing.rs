@@ -6,7 +6,7 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,7 +44,7 @@ impl SigningKey {
                 RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Make)?,
             )),
             Algorithm::Es256 => Pair::Ec(Box::new(
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
                     .map_err(|_| KeyError::Make)?,
             )),
         };
@@ -58,7 +58,7 @@ impl SigningKey {
                 RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::Unreadable)?,
             )),
             Algorithm::Es256 => Pair::Ec(Box::new(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der)
                     .map_err(|_| KeyError::Unreadable)?,
             )),
         };
@@ -122,7 +122,7 @@ impl SigningKey {
         token.push_str(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = match &self.pair {
+        match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(
@@ -132,16 +132,18 @@ impl SigningKey {
                     &mut signature,
                 )
                 .map_err(|_| KeyError::Sign)?;
-                signature
+                token.push('.');
+                URL_SAFE_NO_PAD.encode_string(signature, &mut token);
             }
-            Pair::Ec(pair) => pair
-                .sign(&self.random, token.as_bytes())
-                .map_err(|_| KeyError::Sign)?
-                .as_ref()
-                .to_vec(),
-        };
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+            Pair::Ec(pair) => {
+                let signature = pair
+                    .sign(&self.random, token.as_bytes())
+                    .map_err(|_| KeyError::Sign)?;
+                let signature = fixed(signature.as_ref()).ok_or(KeyError::Sign)?;
+                token.push('.');
+                URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+            }
+        }
         Ok(token)
     }
 
@@ -173,6 +175,22 @@ impl SigningKey {
         }
         Value::Object(jwk)
     }
+}
+
+/// The form of a token's ES256 signature (RFC 7518 §3.4): both numbers of the DER form (RFC 3279 §2.2.3), 32 bytes each. The
+/// library would make big numbers of them on the way.
+fn fixed(der: &[u8]) -> Option<[u8; 64]> {
+    let (body, _) = element(der, 0x30)?;
+    let (r, rest) = element(body, 0x02)?;
+    let (s, _) = element(rest, 0x02)?;
+    let mut both = [0; 64];
+    for (number, place) in [r, s].into_iter().zip(both.chunks_exact_mut(32)) {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let digits = &number[zeros..];
+        let from = place.len().checked_sub(digits.len())?;
+        place[from..].copy_from_slice(digits);
+    }
+    Some(both)
 }
 
 /// The two numbers of a PKCS #1 public key (RFC 8017 A.1.1), without leading zeros.
@@ -207,6 +225,21 @@ mod tests {
     use carnet_profile::jose::{Jwk, Token, verify};
 
     use super::*;
+
+    #[test]
+    fn numbers_of_a_signature_take_32_bytes_each() {
+        let long = [[0x02, 33, 0].as_slice(), &[0xff; 32]].concat();
+        let short = [0x02, 1, 7];
+        for (r, s, first, last) in [(&long[..], &short[..], 0xff, 7), (&short, &long, 0, 0xff)] {
+            let body = [r, s].concat();
+            let der = [&[0x30, body.len() as u8], &body[..]].concat();
+            let both = fixed(&der).unwrap();
+            assert_eq!((both[0], both[63]), (first, last));
+            assert_eq!(fixed(&der[..der.len() - 1]), None);
+        }
+        let beyond = [[0x30, 38, 0x02, 33].as_slice(), &[1; 33], &short].concat();
+        assert_eq!(fixed(&beyond), None);
+    }
 
     #[test]
     fn tok_3_both_algorithms_sign_what_their_published_key_verifies() {
