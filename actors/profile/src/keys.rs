@@ -30,6 +30,11 @@ pub enum KeyAnswer {
 pub trait KeySource {
     /// The key `kid` of `issuer`.
     fn key(&self, issuer: &str, kid: &str, now: i64) -> KeyAnswer;
+
+    /// The one key of `issuer` for this algorithm, whatever its name. A source may know none.
+    fn only(&self, _issuer: &str, _algorithm: &str, _now: i64) -> KeyAnswer {
+        KeyAnswer::UnknownKid
+    }
 }
 
 /// Keys that are simply there: of a file, of a test.
@@ -202,6 +207,22 @@ impl KeyCache {
 }
 
 impl KeySource for KeyCache {
+    fn only(&self, issuer: &str, algorithm: &str, now: i64) -> KeyAnswer {
+        let kid = {
+            let issuers = self.read();
+            let keys = issuers.get(issuer).map(|entry| &entry.keys);
+            let mut fitting = keys
+                .into_iter()
+                .flatten()
+                .filter(|(_, key)| key.serves(algorithm));
+            match (fitting.next(), fitting.next()) {
+                (Some((kid, _)), None) => kid.clone(),
+                _ => String::new(),
+            }
+        };
+        self.key(issuer, &kid, now)
+    }
+
     fn key(&self, issuer: &str, kid: &str, now: i64) -> KeyAnswer {
         let issuers = self.read();
         let Some(entry) = issuers.get(issuer) else {

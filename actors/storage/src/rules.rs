@@ -65,6 +65,7 @@ pub(crate) fn rules(
     rules.claims = habits.claims;
     rules.literal_slash = habits.literal_slash;
     rules.unknown_unread = habits.unknown_unread;
+    rules.nameless_key = habits.nameless_key;
     rules.lenient = wanted.lenient.unwrap_or(habits.lenient);
     if let Understanding::Profile {
         stat_ancestors,

@@ -202,6 +202,13 @@ impl VerifyingKey {
         &self.id
     }
 
+    /// Whether it can verify signatures of this algorithm.
+    pub fn serves(&self, algorithm: &str) -> bool {
+        self.prepared
+            .iter()
+            .any(|(prepared, _)| prepared.name() == algorithm)
+    }
+
     /// Verifies a token's signature.
     pub fn verify(&self, token: &Token) -> Result<(), VerifyFault> {
         let alg = &token.header.alg;

@@ -43,6 +43,9 @@ pub struct Rules {
     pub literal_slash: bool,
     /// Whether a storage scope that the profile does not define may lack a path (CAP-18 before CAP-2).
     pub unknown_unread: bool,
+    /// Whether a token that names no key is verified with the one key of its algorithm that the issuer has, as StoRM
+    /// does (storage page §3.3).
+    pub nameless_key: bool,
     /// Which privileges list a directory (CAP-15).
     pub listing: Vec<StoragePrivilege>,
     /// Whether `storage.stage` reads; `None`: what the edition says (CAP-12).
@@ -182,6 +185,7 @@ impl Rules {
             lenient: false,
             literal_slash: false,
             unknown_unread: false,
+            nameless_key: false,
             listing: vec![StoragePrivilege::Read],
             stage_reads: None,
             stat_of_ancestors: false,

@@ -199,9 +199,13 @@ impl Court<'_> {
     /// Asks for the key that the token names, of a trusted issuer only (TOK-5). What came of it is
     /// recorded by `verify`, after the header's checks.
     fn ask_key(&self, token: &Token, keys: &dyn KeySource) -> Option<KeyAnswer> {
-        let (issuer, kid) = (token.claims.iss()?, token.header.kid.as_deref()?);
+        let issuer = token.claims.iss()?;
         self.rules.issuer(issuer)?;
-        Some(keys.key(issuer, kid, self.now))
+        match token.header.kid.as_deref() {
+            Some(kid) => Some(keys.key(issuer, kid, self.now)),
+            None if self.rules.nameless_key => Some(keys.only(issuer, &token.header.alg, self.now)),
+            None => None,
+        }
     }
 
     /// Verifies the signature; returns the key that did.
@@ -216,20 +220,20 @@ impl Court<'_> {
             self.unverified();
             return None;
         }
-        let key = match (kid, answer) {
-            (Some(kid), Some(KeyAnswer::Key { key, stale })) => {
+        let key = match answer {
+            Some(KeyAnswer::Key { key, stale }) => {
                 if stale {
-                    self.stale(issuer, kid);
+                    self.stale(issuer, kid.unwrap_or_default());
                 }
                 key
             }
-            (kid, answer) => {
+            answer => {
                 self.no_key(issuer, kid, answer);
                 self.unverified();
                 return None;
             }
         };
-        let saw = kid.unwrap_or_default().to_owned();
+        let saw = kid.unwrap_or("the only one").to_owned();
         match key.verify(token) {
             Ok(()) => {
                 self.held("key", saw, WANTED_KEY);

@@ -63,6 +63,7 @@ pub(super) const DIALECT: Dialect = Dialect {
             unversioned: true,
             ..tokens::PROFILE
         },
+        nameless_key: true,
         any_lifetime: true,
         lenient: true,
         private: false,

@@ -36,6 +36,8 @@ pub struct Tokens {
     pub claims: ClaimRules,
     /// Whether the leeway is granted after `exp` too; if not, what the edition says (LIFE-2).
     pub late: bool,
+    /// A token without `kid` is verified with the one key of its algorithm.
+    pub nameless_key: bool,
     /// However long it is valid, whatever the edition says.
     pub any_lifetime: bool,
     /// A bad storage scope is dropped and the token stays good (CAP-N).
@@ -99,6 +101,7 @@ pub(super) const USUAL: Tokens = Tokens {
     authz_parameter: true,
     repeats: Repeats::EqualOnce,
     exact_scheme: false,
+    nameless_key: false,
     malformed: Malformed::BadRequest,
     looks_in_forms: false,
     max_field: 64 * 1024,
