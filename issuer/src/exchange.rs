@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{ClientMatch, ExchangePolicyConfig, PolicyEnd, Verb};
-use crate::patterns::Outcome;
+use crate::patterns::{Outcome, fault};
 use crate::policies::ScopeTest;
 use crate::quirks::{Quirk, Rules};
 use crate::scopes::{self, Match, Matcher};
@@ -58,6 +58,16 @@ pub enum ScopeFault {
     Relative(String),
     /// A rule of the policy forbids it (or, with Q-23 off, none permits it).
     Policy(String),
+}
+
+/// What of these policies cannot be read; none: all can.
+pub fn unreadable(configs: &[ExchangePolicyConfig], rules: &Rules) -> Option<String> {
+    let loose = rules.has(Quirk::Q08);
+    configs.iter().enumerate().find_map(|(index, config)| {
+        let mut scopes = config.scope_policies.iter();
+        let why = scopes.find_map(|scope| fault(scope.matching, &scope.param, loose))?;
+        Some(format!("exchange policy {}: {why}", index + 1))
+    })
 }
 
 fn rank(end: &PolicyEnd, client: &End<'_>) -> Option<u8> {

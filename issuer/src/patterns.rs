@@ -4,6 +4,10 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
+use crate::config::{MatcherConfig, MatcherKind, Matching};
+
+mod java;
+
 /// What a pattern says of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -21,29 +25,53 @@ impl From<bool> for Outcome {
     }
 }
 
-/// An expression that must match a whole text. It is compiled when it is first asked, for most of a world's never are.
+/// How an expression of a policy or a matcher is anchored.
+#[derive(Clone, Copy, Debug)]
+enum Frame {
+    /// It must match the whole text.
+    Whole,
+    /// It must match what stands before a colon.
+    Prefix,
+    /// It must match how the text begins.
+    Path,
+}
+
+/// A Java expression, anchored. It is compiled when it is first asked, for most of a world's never are; one that cannot
+/// be read matches nothing, and [`fault`] says so before.
 #[derive(Clone, Debug)]
 pub struct Expression {
     text: String,
-    /// Taken when the first is no expression.
-    literal: String,
-    compiled: OnceLock<Regex>,
+    frame: Frame,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Expression {
-    fn new(text: String, literal: String) -> Self {
+    fn new(text: &str, frame: Frame) -> Self {
         Self {
-            text,
-            literal,
+            text: text.to_owned(),
+            frame,
             compiled: OnceLock::new(),
         }
     }
 
+    fn compile(&self) -> Result<Regex, String> {
+        let text = java::translated(&self.text)?;
+        let framed = match self.frame {
+            Frame::Whole => format!("^(?:{text})$"),
+            Frame::Prefix => format!("^{text}:"),
+            Frame::Path => format!("^(?:{text}{REST})$"),
+        };
+        Regex::new(&framed).map_err(|why| {
+            let all = why.to_string();
+            let last = all.lines().last().unwrap_or_default().trim();
+            last.trim_start_matches("error: ").to_owned()
+        })
+    }
+
     /// Whether it matches.
     pub fn is_match(&self, text: &str) -> bool {
-        self.compiled
-            .get_or_init(|| compiled(&self.text, &self.literal))
-            .is_match(text)
+        let compiled = self.compiled.get_or_init(|| self.compile().ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
     }
 }
 
@@ -71,21 +99,15 @@ const ENDS_LINE: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 const REST: &str = "[^\\n\\r\\x{85}\\x{2028}\\x{2029}]*";
 
 impl PathPattern {
-    /// Compiles a pattern; an expression that does not compile is taken literally.
+    /// From prefix and path.
     pub fn new(prefix: &str, path: &str, loose: bool) -> Self {
         if !loose {
             return Self::Segments(format!("{prefix}:{path}"));
         }
         Self::Loose {
-            prefix: Expression::new(
-                format!("^{prefix}:"),
-                format!("^{}:", regex::escape(prefix)),
-            ),
+            prefix: Expression::new(prefix, Frame::Prefix),
             skip: prefix.encode_utf16().count() + 1,
-            path: Expression::new(
-                format!("^(?:{path}{REST})$"),
-                format!("^{}{REST}$", regex::escape(path)),
-            ),
+            path: Expression::new(path, Frame::Path),
         }
     }
 
@@ -132,22 +154,42 @@ fn behind(text: &str, units: usize) -> Option<&str> {
     (seen >= units).then_some("")
 }
 
-/// Anchors an expression so that it must match the whole text; one that does not compile is taken literally.
-pub fn whole(expression: &str) -> Expression {
-    Expression::new(
-        format!("^(?:{expression})$"),
-        format!("^{}$", regex::escape(expression)),
-    )
+/// Anchors an expression so that it must match the whole text.
+pub fn whole(text: &str) -> Expression {
+    Expression::new(text, Frame::Whole)
 }
 
-fn compiled(text: &str, otherwise: &str) -> Regex {
-    Regex::new(text)
-        .or_else(|_| Regex::new(otherwise))
-        .unwrap_or_else(|_| {
-            // What is escaped compiles; an expression that matches nothing stands in to keep this total.
-            #[allow(clippy::unwrap_used, reason = "a constant that compiles")]
-            Regex::new("$^").unwrap()
-        })
+/// Why the text of a policy cannot be read; none: it can. Expressions are Java's, as IAM takes them.
+pub fn fault(matching: Matching, text: &str, loose: bool) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | ':' | '_' | '-');
+    if text.chars().all(plain) {
+        return None;
+    }
+    let outcome = match matching {
+        Matching::Eq => return None,
+        Matching::Path if !loose => return None,
+        Matching::Regexp => whole(text).compile(),
+        Matching::Path => {
+            let (prefix, path) = text.split_once(':').unwrap_or((text, "/"));
+            let prefix = Expression::new(prefix, Frame::Prefix).compile();
+            prefix.and_then(|_| Expression::new(path, Frame::Path).compile())
+        }
+    };
+    let why = outcome.err()?;
+    Some(format!("the expression {text} cannot be read: {why}"))
+}
+
+/// The same of a configured matcher.
+pub fn fault_of_matcher(matcher: &MatcherConfig, loose: bool) -> Option<String> {
+    let (matching, text) = match matcher.kind {
+        MatcherKind::Path => (
+            Matching::Path,
+            format!("{}:{}", matcher.prefix, matcher.path),
+        ),
+        MatcherKind::Regexp => (Matching::Regexp, matcher.regexp.clone()),
+    };
+    let why = fault(matching, &text, loose)?;
+    Some(format!("scope matcher {}: {why}", matcher.name))
 }
 
 #[cfg(test)]
@@ -180,9 +222,8 @@ mod tests {
             ("a|read:/", "storage.read:/x", No, No),
             ("storage.read:/", "storage.read:/x/../y", Broken, No),
             ("storage.read:/", "compute.read..", Broken, No),
-            // Not an expression: taken literally.
-            ("storage.read:/(", "storage.read:/(a", Yes, No),
-            ("storage.read:/(", "storage.read:/a", No, No),
+            // Not an expression: nothing matches, and `fault` tells.
+            ("storage.read:/(", "storage.read:/(a", No, No),
         ] {
             assert_eq!(
                 PathPattern::of_scope(pattern, true).test(scope),
@@ -200,5 +241,57 @@ mod tests {
                 && !whole("a.").is_match("abc")
                 && !whole("a|b").is_match("ac")
         );
+    }
+
+    #[test]
+    fn expressions_are_javas_or_are_refused() {
+        use Matching::{Eq, Path, Regexp};
+        for (matching, text, loose, why) in [
+            (Eq, "a(", true, None),
+            (Regexp, "a.*", true, None),
+            (Regexp, r"\Qa.b(\E.*", true, None),
+            (Regexp, "a(", true, Some("unclosed group")),
+            (Regexp, "a++b", true, Some("possessive")),
+            (Regexp, "a*+", true, Some("possessive")),
+            (Regexp, "a{2}+", true, Some("possessive")),
+            (Regexp, "[a++]", true, None),
+            (Regexp, r"a\++", true, None),
+            (Regexp, "(?=a)a", true, Some("look-around")),
+            (Regexp, "(?<!a)b", true, Some("look-around")),
+            (Regexp, "(?>a)", true, Some("")),
+            (Regexp, r"(a)\1", true, Some("backreference")),
+            (Path, "storage.read:/(", true, Some("unclosed group")),
+            (Path, "storage.read:/(", false, None),
+            (Path, "storage.(read:/", true, Some("unclosed group")),
+        ] {
+            let got = fault(matching, text, loose);
+            assert_eq!(got.is_some(), why.is_some(), "{text}: {got:?}");
+            if let (Some(got), Some(why)) = (got, why) {
+                assert!(got.contains(why) && got.contains(text), "{got}");
+            }
+        }
+    }
+
+    #[test]
+    fn classes_mean_what_they_mean_in_java() {
+        for (text, scope, want) in [
+            (r"\Qa.b\E", "a.b", true),
+            (r"\Qa.b\E", "axb", false),
+            (r"\Qa.b", "a.b", true),
+            (r"\d+", "12", true),
+            (r"\d+", "\u{661}", false),
+            (r"\w", "\u{e9}", false),
+            (r"[\w-]+", "a-b_1", true),
+            (r"[\w-]+", "\u{e9}", false),
+            (r"\D", "x", true),
+            (r"\S+", "a\u{a0}b", true),
+            ("a.b", "a\u{2028}b", false),
+            ("a.b", "a\u{e9}b", true),
+            (r"a\.b", "axb", false),
+            (r"[.]", "x", false),
+            ("(?s)a.b", "a\nb", true),
+        ] {
+            assert_eq!(whole(text).is_match(scope), want, "{text} {scope:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::{Level, Matching, ScopePolicyConfig, Verb};
 use crate::order;
-use crate::patterns::{Expression, Outcome, PathPattern, whole};
+use crate::patterns::{Expression, Outcome, PathPattern, fault, whole};
 use crate::quirks::{Quirk, Rules};
 
 /// Whose scopes are filtered.
@@ -126,6 +126,16 @@ pub struct Filtered {
     pub kept: Vec<String>,
     /// What does not.
     pub dropped: Vec<Dropped>,
+}
+
+/// What of these policies cannot be read; none: all can.
+pub fn unreadable(configs: &[ScopePolicyConfig], rules: &Rules) -> Option<String> {
+    let loose = rules.has(Quirk::Q08);
+    configs.iter().enumerate().find_map(|(index, config)| {
+        let mut scopes = config.scopes.iter();
+        let why = scopes.find_map(|scope| fault(config.matching, scope, loose))?;
+        Some(format!("scope policy {}: {why}", index + 1))
+    })
 }
 
 impl ScopePolicies {

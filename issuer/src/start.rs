@@ -9,7 +9,8 @@ use carnet_stage::{Actor, StartError};
 use crate::config::Config;
 use crate::issuer::Issuer;
 use crate::keys::{KeyRing, load_or_make};
-use crate::{endpoint, routes};
+use crate::quirks::{Quirk, Rules};
+use crate::{endpoint, exchange, patterns, policies, routes};
 
 /// An issuer that runs: its routes, and itself for whoever needs more than HTTP (the admin listener, `clients.json`).
 pub struct Started {
@@ -79,7 +80,18 @@ fn check(config: &Config) -> Result<(), StartError> {
             )));
         }
     }
-    Ok(())
+    let rules = Rules::new(config.compat, &config.quirks);
+    let loose = rules.has(Quirk::Q08);
+    let scope = config.scope_policies.as_deref().unwrap_or_default();
+    let exchange = config.exchange_policies.as_deref().unwrap_or_default();
+    let mut matchers = config.scope_matchers.iter().flatten();
+    let unreadable = policies::unreadable(scope, &rules)
+        .or_else(|| exchange::unreadable(exchange, &rules))
+        .or_else(|| matchers.find_map(|m| patterns::fault_of_matcher(m, loose)));
+    match unreadable {
+        Some(why) => Err(StartError::new(why)),
+        None => Ok(()),
+    }
 }
 
 /// Reads or makes the first key, off the caller's path.

@@ -174,3 +174,38 @@ async fn scope_policies_are_written_where_iam_has_them_and_decide_at_once() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_expression_that_cannot_be_read_is_refused_wherever_it_is_written() {
+    let world = World::new("iam-1.12", "writer").await;
+    let policy = json!({ "rule": "PERMIT", "matchingPolicy": "REGEXP", "scopes": ["storage.read:/(?!secret).*"] });
+    let json = "application/json";
+    let answer = world
+        .ask_as(json, "POST", "/iam/scope_policies", policy)
+        .await;
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.text("error").contains("look-around"),
+        "{}",
+        answer.body
+    );
+    for (table, why) in [
+        (
+            r#"scope_policies = [{ rule = "DENY", matching = "REGEXP", scopes = ["a", "b++"] }]"#,
+            "scope policy 1: the expression b++ cannot be read: possessive",
+        ),
+        (
+            r#"exchange_policies = [{ rule = "PERMIT", scope_policies = [{ rule = "DENY", type = "PATH", match = "storage.read:/[" }] }]"#,
+            "exchange policy 1: the expression storage.read:/[ cannot be read: unclosed",
+        ),
+        (
+            r#"scope_matchers = [{ name = "m", type = "regexp", regexp = "(?<=x)y" }]"#,
+            "scope matcher m: the expression (?<=x)y cannot be read: look-around",
+        ),
+    ] {
+        let config = toml::from_str(&format!("compat = \"iam-1.12\"\n{table}")).unwrap();
+        let actor = world.bench.started.issuer.actor.clone();
+        let refused = carnet_issuer::build(actor, config, None).err().unwrap();
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+}

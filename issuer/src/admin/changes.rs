@@ -302,21 +302,31 @@ pub(super) async fn aup(State(issuer): Here, request: Request) -> Response {
     answer(&issuer, outcome)
 }
 
+fn readable(unreadable: Option<String>) -> Result<(), Refusal> {
+    match unreadable {
+        Some(why) => Err(Refusal::bad("invalid_request", why)),
+        None => Ok(()),
+    }
+}
+
 /// `GET /policies/scope`, `PUT /policies/scope` with the whole list.
 pub(super) async fn scope_policies(State(issuer): Here, request: Request) -> Response {
     let outcome = match *request.method() {
         Method::GET => Ok((200, json!(read(&issuer.policy_texts).scope))),
-        Method::PUT => body::<Vec<ScopePolicyConfig>>(request).await.map(|all| {
-            *write(&issuer.scope_policies) = Arc::new(ScopePolicies::new(&all, &issuer.rules));
-            issuer.actor.note(format!(
-                "the administrator puts {} scope policies in force",
-                all.len()
-            ));
-            let mut texts = write(&issuer.policy_texts);
-            texts.scope = all;
-            texts.number_scope();
-            (200, json!({}))
-        }),
+        Method::PUT => body::<Vec<ScopePolicyConfig>>(request)
+            .await
+            .and_then(|all| {
+                readable(crate::policies::unreadable(&all, &issuer.rules))?;
+                *write(&issuer.scope_policies) = Arc::new(ScopePolicies::new(&all, &issuer.rules));
+                issuer.actor.note(format!(
+                    "the administrator puts {} scope policies in force",
+                    all.len()
+                ));
+                let mut texts = write(&issuer.policy_texts);
+                texts.scope = all;
+                texts.number_scope();
+                Ok((200, json!({})))
+            }),
         _ => no_method(),
     };
     answer(&issuer, outcome)
@@ -326,19 +336,22 @@ pub(super) async fn scope_policies(State(issuer): Here, request: Request) -> Res
 pub(super) async fn exchange_policies(State(issuer): Here, request: Request) -> Response {
     let outcome = match *request.method() {
         Method::GET => Ok((200, json!(read(&issuer.policy_texts).exchange))),
-        Method::PUT => body::<Vec<ExchangePolicyConfig>>(request).await.map(|all| {
-            *write(&issuer.exchange_policies) =
-                Arc::new(ExchangePolicies::new(&all, &issuer.rules));
-            issuer.actor.note(format!(
-                "the administrator puts {} exchange policies in force",
-                all.len()
-            ));
-            let mut texts = write(&issuer.policy_texts);
-            texts.exchange_ids = (1..=all.len() as u64).map(|n| n + texts.last_id).collect();
-            texts.last_id += all.len() as u64;
-            texts.exchange = all;
-            (200, json!({}))
-        }),
+        Method::PUT => body::<Vec<ExchangePolicyConfig>>(request)
+            .await
+            .and_then(|all| {
+                readable(crate::exchange::unreadable(&all, &issuer.rules))?;
+                *write(&issuer.exchange_policies) =
+                    Arc::new(ExchangePolicies::new(&all, &issuer.rules));
+                issuer.actor.note(format!(
+                    "the administrator puts {} exchange policies in force",
+                    all.len()
+                ));
+                let mut texts = write(&issuer.policy_texts);
+                texts.exchange_ids = (1..=all.len() as u64).map(|n| n + texts.last_id).collect();
+                texts.last_id += all.len() as u64;
+                texts.exchange = all;
+                Ok((200, json!({})))
+            }),
         _ => no_method(),
     };
     answer(&issuer, outcome)

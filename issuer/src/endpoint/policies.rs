@@ -18,7 +18,7 @@ use crate::config::{
 use crate::errors::Refusal;
 use crate::exchange::ExchangePolicies;
 use crate::issuer::Issuer;
-use crate::policies::ScopePolicies;
+use crate::policies::{self, ScopePolicies};
 use crate::store::{read, write};
 
 /// `/iam/api/exchange/policies`.
@@ -38,6 +38,11 @@ pub async fn exchange_policies(State(issuer): Here, request: Request) -> Respons
         }
         Method::POST => match body(request).await.and_then(|value| policy(&value)) {
             Some(policy) => {
+                let one = std::slice::from_ref(&policy);
+                if let Some(why) = crate::exchange::unreadable(one, &issuer.rules) {
+                    let text = format!("Invalid token exchange policy: {why}");
+                    return problem(&issuer, 400, &text);
+                }
                 let mut texts = write(&issuer.policy_texts);
                 texts.last_id += 1;
                 let id = texts.last_id;
@@ -374,7 +379,7 @@ fn scope_policy_of(issuer: &Issuer, value: Option<&Value>) -> Result<ScopePolicy
         .get("description")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    Ok(ScopePolicyConfig {
+    let policy = ScopePolicyConfig {
         level,
         account,
         group,
@@ -382,5 +387,9 @@ fn scope_policy_of(issuer: &Issuer, value: Option<&Value>) -> Result<ScopePolicy
         matching,
         scopes,
         description,
-    })
+    };
+    match policies::unreadable(std::slice::from_ref(&policy), &issuer.rules) {
+        Some(why) => Err(format!("Invalid scope policy: {why}")),
+        None => Ok(policy),
+    }
 }
