@@ -182,7 +182,9 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     }
     let approval = match approval(issuer, &client, &user, form, &back) {
         Ok(approval) => approval,
-        Err(refusal) if refusal.shape == Shape::Page => {
+        // An exception inside, which IAM answers with a page.
+        Err(refusal) if refusal.status == 500 => {
+            let refusal = Refusal::page(500, "Internal Server Error");
             let caching = if issuer.rules.then() {
                 Caching::Never
             } else {
@@ -352,7 +354,7 @@ fn approval(
         let kept = issuer
             .scope_policies()
             .filter(&unfiltered, &user.person(), true, !issuer.rules.then())
-            .map_err(|stumble| stumbled(&stumble))?
+            .map_err(|stumble| stumbled(issuer, &stumble))?
             .kept;
         check_scopes(issuer, client, &order::sorted(kept.clone()))?;
         if kept.is_empty() {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Here, Request, failed_inside, read};
 use crate::answer::Caching;
 use crate::auth::authenticate_basic;
+use crate::config::TokenProfile;
 use crate::errors::Refusal;
 use crate::issue::{refresh_id, refresh_text};
 use crate::issuer::Issuer;
@@ -48,7 +49,8 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     };
     let now = issuer.now();
     if let Some(record) = issuer.tokens.access(text, now) {
-        if !record.holder.person && issuer.has(Quirk::Q50) {
+        let wlcg = profile_of(issuer, &record.holder) == TokenProfile::Wlcg;
+        if !record.holder.person && wlcg && issuer.has(Quirk::Q50) {
             return Err(failed_inside(issuer));
         }
         let claims = Token::parse(text)
@@ -110,11 +112,7 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
         .get("scope")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let client = issuer.clients.get(&holder.client);
-    let profile = client
-        .and_then(|client| client.profile)
-        .unwrap_or(issuer.config.token_profile);
-    let scopeless = profile == crate::config::TokenProfile::Iam;
+    let scopeless = profile_of(issuer, holder) == TokenProfile::Iam;
     let scope = if scopeless { &holder.scope } else { scope };
     let scope = shown(issuer, asking, scope);
     let mut body = head(issuer, holder, scope, Some(exp));
@@ -146,6 +144,13 @@ fn active(issuer: &Issuer, asking: &Client, holder: &Holder, claims: &Value, exp
         body.insert("wlcg.groups".into(), groups);
     }
     Value::Object(body)
+}
+
+fn profile_of(issuer: &Issuer, holder: &Holder) -> TokenProfile {
+    let client = issuer.clients.get(&holder.client);
+    client
+        .and_then(|client| client.profile)
+        .unwrap_or(issuer.config.token_profile)
 }
 
 /// What the `iam` profile adds: all groups without their slash, and who it is, by scope.

@@ -2,6 +2,7 @@
 
 use carnet_stage::CheckRecord;
 
+use super::relative;
 use crate::errors::Refusal;
 use crate::issuer::{Issuer, check};
 use crate::policies::{Dropped, Stumble, through_table};
@@ -45,9 +46,9 @@ pub fn narrowed(
         let kept = filtered(issuer, user, &asked, false, &mut dropped)?;
         (asked, without_reserved(kept))
     } else {
-        let kept = first(issuer, client, user, &asked, &mut dropped)?;
+        let kept = pass(issuer, client, user, &asked, When::Asked, &mut dropped)?;
         let request = without_reserved(kept);
-        let claim = last(issuer, client, user, &request, &mut dropped)?;
+        let claim = pass(issuer, client, user, &request, When::Written, &mut dropped)?;
         (request, claim)
     };
     Ok(Narrowed {
@@ -57,35 +58,23 @@ pub fn narrowed(
     })
 }
 
-/// The policies as a request is taken in (not in IAM 1.7, which waits until the token is written).
+/// When the policies are asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// As a request is taken in (not in IAM 1.7, which waits until the token is written).
+    Asked,
+    /// As a token is written.
+    Written,
+}
+
+/// The policies as a request is taken in.
 pub fn first_filter(
     issuer: &Issuer,
     client: &Client,
     user: &User,
     asked: &[String],
 ) -> Result<Vec<String>, Refusal> {
-    let mut dropped = Vec::new();
-    let kept = first(issuer, client, user, asked, &mut dropped)?;
-    tell(issuer, client, user, &dropped);
-    Ok(kept)
-}
-
-fn first(
-    issuer: &Issuer,
-    client: &Client,
-    user: &User,
-    asked: &[String],
-    dropped: &mut Vec<Dropped>,
-) -> Result<Vec<String>, Refusal> {
-    if client.literal || issuer.rules.then() {
-        return Ok(asked.to_vec());
-    }
-    let kept = filtered(issuer, user, asked, true, dropped)?;
-    Ok(if issuer.has(Quirk::Q06) {
-        through_table(asked, &kept)
-    } else {
-        kept
-    })
+    told(issuer, client, user, asked, When::Asked)
 }
 
 /// The policies as a token is written.
@@ -95,25 +84,39 @@ pub fn last_filter(
     user: &User,
     asked: &[String],
 ) -> Result<Vec<String>, Refusal> {
-    let mut dropped = Vec::new();
-    let kept = last(issuer, client, user, asked, &mut dropped)?;
-    tell(issuer, client, user, &dropped);
-    Ok(kept)
+    told(issuer, client, user, asked, When::Written)
 }
 
-fn last(
+fn told(
     issuer: &Issuer,
     client: &Client,
     user: &User,
     asked: &[String],
+    when: When,
+) -> Result<Vec<String>, Refusal> {
+    let mut dropped = Vec::new();
+    let kept = pass(issuer, client, user, asked, when, &mut dropped)?;
+    tell(issuer, client, user, &dropped);
+    Ok(kept)
+}
+
+fn pass(
+    issuer: &Issuer,
+    client: &Client,
+    user: &User,
+    asked: &[String],
+    when: When,
     dropped: &mut Vec<Dropped>,
 ) -> Result<Vec<String>, Refusal> {
-    if client.literal {
+    let then = issuer.rules.then();
+    if client.literal || (then && when == When::Asked) {
         return Ok(asked.to_vec());
     }
-    let kept = filtered(issuer, user, asked, !issuer.rules.then(), dropped)?;
-    let kept = without_reserved(kept);
-    Ok(if issuer.has(Quirk::Q06) && !issuer.rules.then() {
+    let mut kept = filtered(issuer, user, asked, !then, dropped)?;
+    if when == When::Written {
+        kept = without_reserved(kept);
+    }
+    Ok(if issuer.has(Quirk::Q06) && !then {
         through_table(asked, &kept)
     } else {
         kept
@@ -131,14 +134,18 @@ fn filtered(
     let out = issuer
         .scope_policies()
         .filter(asked, &user.person(), keep_openid, admin_scopes)
-        .map_err(|stumble| stumbled(&stumble))?;
+        .map_err(|stumble| stumbled(issuer, &stumble))?;
     dropped.extend(out.dropped);
     Ok(out.kept)
 }
 
-/// A scope that broke a policy, as a refusal.
-pub fn stumbled(stumble: &Stumble) -> Refusal {
-    Refusal::bad("invalid_scope", stumble.to_string())
+/// A scope that broke a policy, as a refusal. June 2021 had no word of its own for it.
+pub fn stumbled(issuer: &Issuer, stumble: &Stumble) -> Refusal {
+    if issuer.rules.then() {
+        relative(issuer)
+    } else {
+        Refusal::bad("invalid_scope", stumble.to_string())
+    }
 }
 
 fn tell(issuer: &Issuer, client: &Client, user: &User, dropped: &[Dropped]) {

@@ -9,6 +9,7 @@ use super::{
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket, refresh_id, refresh_text};
+use crate::issuer::Issuer;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};
@@ -34,16 +35,6 @@ pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
             _ => Refusal::internal(),
         });
     };
-    let gone = |reason: &str| {
-        if issuer.has(Quirk::Q21) {
-            Refusal::new(401, "invalid_token", reason.replace("{}", text))
-        } else {
-            Refusal::bad(
-                "invalid_grant",
-                "The refresh token is unknown, expired or revoked.",
-            )
-        }
-    };
     let unknown = if issuer.rules.then() {
         "Invalid refresh token: {}"
     } else {
@@ -53,23 +44,29 @@ pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
         refresh_id(text).and_then(|jti| issuer.tokens.refresh(jti).map(|record| (jti, record)));
     let (jti, record) = found
         .filter(|(jti, r)| refresh_text(*jti, r.exp) == text)
-        .ok_or_else(|| gone(unknown))?;
-    if record.exp.is_some_and(|exp| exp <= *now) {
-        issuer.tokens.revoke_refresh(jti, false);
-        return Err(gone("Invalid refresh token: {}"));
-    }
+        .ok_or_else(|| gone(issuer, unknown, text))?;
     if let Some((at, _)) = record.rotated
         && at + issuer.config.refresh_grace <= *now
     {
         let ended = issuer.tokens.revoke_line(jti);
         issuer.actor.note(format!("a refresh token was used after it had been rotated away: {ended} tokens of its line end"));
-        return Err(gone(unknown));
+        return Err(gone(issuer, unknown, text));
     }
     Ok(Presented {
         jti,
         record,
         text: text.to_owned(),
     })
+}
+
+/// A refresh token that is worth nothing (any more).
+fn gone(issuer: &Issuer, reason: &str, text: &str) -> Refusal {
+    if issuer.has(Quirk::Q21) {
+        Refusal::new(401, "invalid_token", reason.replace("{}", text))
+    } else {
+        let text = "The refresh token is unknown, expired or revoked.";
+        Refusal::bad("invalid_grant", text)
+    }
 }
 
 impl Presented {
@@ -92,6 +89,11 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         ..
     } = request;
     let Presented { jti, record, text } = presented;
+    // An expired one is found all the same: scopes and grant were looked at before its age is, its owner after.
+    if record.exp.is_some_and(|exp| exp <= *now) {
+        issuer.tokens.revoke_refresh(jti, false);
+        return Err(gone(issuer, "Invalid refresh token: {}", &text));
+    }
     let holder = Arc::clone(&record.holder);
     if holder.client != client.id {
         return Err(if issuer.rules.strict() {
