@@ -326,6 +326,8 @@ impl Area {
         let mut body = source.body(0, file.size);
         let mut summing = Summing::new(&[algorithm]);
         while let Some(frame) = body.frame().await {
+            // Seeded content never makes one wait: let others have their turn, and see when the client has gone.
+            tokio::task::yield_now().await;
             if let Ok(bytes) = frame.ok()?.into_data() {
                 summing.update(&bytes);
             }

@@ -255,3 +255,22 @@ async fn bytes_come_back_as_they_went_in() {
         assert_eq!(part.body, content[10..60], "{name}");
     }
 }
+
+/// On one thread: an md5 of terabytes, computed on demand, leaves others their turn.
+#[tokio::test]
+async fn a_long_checksum_holds_nobody_up() {
+    let text = "backend = { synthetic = {} }\nfiles = { \"/big\" = \"8 TiB\", \"/small\" = \"9\" }";
+    let test = TestStage::new(&[("se1", config(text))]).await;
+    let token = test.token(ALL);
+    let want = [("want-digest", "md5")];
+    tokio::select! {
+        _summed = test.ask("HEAD", "https://se1.example/big", &token, &want, "") => panic!("8 TiB in no time"),
+        small = async {
+            let asked = |record: &carnet_stage::Record| {
+                matches!(&record.event, carnet_stage::Event::Judged(_))
+            };
+            test.stage.journal().wait_for(std::time::Duration::from_secs(10), asked).await.unwrap();
+            test.ask("HEAD", "https://se1.example/small", &token, &want, "").await
+        } => assert_eq!((small.status, small.header("content-length")), (200, "9")),
+    }
+}
