@@ -30,6 +30,9 @@ pub enum Caching {
     Alone,
 }
 
+/// Longest text in a challenge: servlet containers stop at 8 KiB for all headers of an answer.
+const LONGEST_TEXT: usize = 7 << 10;
+
 /// Spring's line for what must not be kept.
 const NEVER: &str = "no-cache, no-store, max-age=0, must-revalidate";
 /// The container's own header in June 2021, with the profiles it runs with and its port.
@@ -110,9 +113,7 @@ impl Answers {
         )];
         match (caching, self.rules.strict(), self.rules.then()) {
             (Caching::NoStore, false, true) => &BOTH,
-            (Caching::NoStore, ..) | (Caching::Alone, ..) | (Caching::Approval, true, _) => {
-                &NO_STORE
-            }
+            (Caching::NoStore | Caching::Alone, ..) | (Caching::Approval, true, _) => &NO_STORE,
             (Caching::Approval, false, false) => &NO_STORE[..1],
             (Caching::Keys, _, false) => &KEYS,
             (Caching::Unsaid, false, _) => &[],
@@ -262,6 +263,8 @@ impl Answers {
             return None;
         }
         let (error, text) = (refusal.error, &refusal.description);
+        // A text that repeats a token as long as a form may be fits no header; the body has it.
+        let text = if text.len() > LONGEST_TEXT { "" } else { text };
         let challenge = match refusal.shape {
             Shape::OAuth => format!(r#"Bearer error="{error}", error_description="{text}""#),
             Shape::Filter => format!(

@@ -124,6 +124,25 @@ async fn a_scope_that_breaks_a_path_policy_has_a_word_of_its_own_since_1_12() {
 }
 
 #[tokio::test]
+async fn a_token_that_fits_no_header_is_told_in_the_body_only() {
+    let bench = world("iam-1.12");
+    for length in [100, 10_000] {
+        let token = "x".repeat(length);
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.as_str()),
+        ];
+        let answer = bench.token("short", "s", &form).await;
+        assert_eq!(answer.status, 401);
+        assert!(answer.text("error_description").contains(&token));
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert_eq!(challenge.contains(&token), length == 100);
+        assert!(challenge.starts_with(r#"Bearer error="invalid_token""#));
+        assert!(challenge.len() < 8_192);
+    }
+}
+
+#[tokio::test]
 async fn q_50_is_about_the_wlcg_claim_set_only() {
     for compat in ["iam-1.12", "iam-1.7"] {
         let bench = world(compat);
