@@ -1,12 +1,12 @@
 //! Pages for people: plain HTML that needs no script, reads well on a phone and to a screen reader.
 
-use minijinja::{Environment, context};
+use carnet_stage::page::Templates;
+use minijinja::context;
 
 use crate::config::IdentityProvider;
 use crate::institute::Stranger;
 
-const TEMPLATES: [(&str, &str); 10] = [
-    ("frame.html", include_str!("pages/frame.html")),
+const TEMPLATES: [(&str, &str); 9] = [
     ("login.html", include_str!("pages/login.html")),
     ("consent.html", include_str!("pages/consent.html")),
     ("device.html", include_str!("pages/device.html")),
@@ -21,8 +21,7 @@ const TEMPLATES: [(&str, &str); 10] = [
 /// The pages of one issuer.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    templates: std::sync::OnceLock<Environment<'static>>,
-    organisation: String,
+    templates: Templates,
 }
 
 /// What the login page shows.
@@ -44,30 +43,15 @@ struct Line {
 }
 
 impl Pages {
-    /// For an organisation of that name. Templates are read when the first page is asked for.
+    /// For an organisation of that name.
     pub fn new(organisation: &str) -> Self {
         Self {
-            templates: std::sync::OnceLock::new(),
-            organisation: organisation.to_owned(),
+            templates: Templates::new(&TEMPLATES, organisation, "#0b4f8a"),
         }
     }
 
     fn render(&self, name: &str, values: minijinja::Value) -> String {
-        let templates = self.templates.get_or_init(|| {
-            let mut env = Environment::new();
-            for (name, source) in TEMPLATES {
-                // A template that does not parse shows as a missing one; the tests render each.
-                let _parsed = env.add_template(name, source);
-            }
-            env
-        });
-        let values = context! { organisation => self.organisation, ..values };
-        templates
-            .get_template(name)
-            .and_then(|template| template.render(values))
-            .unwrap_or_else(|_| {
-                "<!doctype html><title>Error</title><p>This page could not be shown.".into()
-            })
+        self.templates.render(name, values)
     }
 
     /// The login form.

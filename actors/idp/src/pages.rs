@@ -1,45 +1,29 @@
 //! The institute's pages: plain HTML that needs no script, reads well on a phone and to a screen reader.
 
-use minijinja::{Environment, context};
+use carnet_stage::page::Templates;
+use minijinja::context;
 
-const TEMPLATES: [(&str, &str); 4] = [
-    ("frame.html", include_str!("pages/frame.html")),
+const TEMPLATES: [(&str, &str); 3] = [
     ("login.html", include_str!("pages/login.html")),
     ("logged_out.html", include_str!("pages/logged_out.html")),
     ("problem.html", include_str!("pages/problem.html")),
 ];
 
-/// The pages of one institute. Templates are read when the first page is asked for.
+/// The pages of one institute.
 pub(crate) struct Pages {
-    templates: std::sync::OnceLock<Environment<'static>>,
-    organisation: String,
+    templates: Templates,
 }
 
 impl Pages {
     /// For an institute of that name.
     pub(crate) fn new(organisation: &str) -> Self {
         Self {
-            templates: std::sync::OnceLock::new(),
-            organisation: organisation.to_owned(),
+            templates: Templates::new(&TEMPLATES, organisation, "#1f6b3a"),
         }
     }
 
     fn render(&self, name: &str, values: minijinja::Value) -> String {
-        let templates = self.templates.get_or_init(|| {
-            let mut env = Environment::new();
-            for (name, source) in TEMPLATES {
-                // A template that does not parse shows as a missing one; the tests render each.
-                let _parsed = env.add_template(name, source);
-            }
-            env
-        });
-        let values = context! { organisation => self.organisation, ..values };
-        templates
-            .get_template(name)
-            .and_then(|template| template.render(values))
-            .unwrap_or_else(|_| {
-                "<!doctype html><title>Error</title><p>This page could not be shown.".into()
-            })
+        self.templates.render(name, values)
     }
 
     /// The login form of a service's visitor.

@@ -19,6 +19,7 @@ mod guard;
 mod head;
 mod journal;
 mod names;
+pub mod page;
 mod passing;
 mod redact;
 mod server;
