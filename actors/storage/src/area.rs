@@ -357,6 +357,9 @@ impl Area {
     }
 }
 
+/// The longest seeded content: its checksum takes a step for every MiB.
+const LARGEST: u64 = 1 << 50;
+
 fn initial(path: &CleanPath, spec: &FileSpec, seed: u64, now: i64) -> Result<FileMeta, String> {
     let mut sums = Vec::new();
     let (size, blob) = if let Some(local) = &spec.path {
@@ -374,6 +377,9 @@ fn initial(path: &CleanPath, spec: &FileSpec, seed: u64, now: i64) -> Result<Fil
         )
     } else {
         let size = spec.size.unwrap_or_default().0;
+        if size > LARGEST {
+            return Err("seeded content is at most 1 PiB long".to_owned());
+        }
         let pattern = Pattern::new(match spec.seed {
             Some(seed) => key(seed, ""),
             None => key(seed, path.as_str()),
@@ -493,7 +499,7 @@ impl Complete {
         }
         // Others may have taken the room meanwhile.
         let freed = current.map_or(0, |old| old.size);
-        let used = (tree.used() - freed).saturating_add(self.size);
+        let used = tree.used().saturating_sub(freed).saturating_add(self.size);
         if area.quota.is_some_and(|quota| used > quota) {
             let told = format!("{} bytes do not fit any more", self.size);
             return Err(StoreError::Full(told).into());
@@ -517,5 +523,22 @@ impl Complete {
         drop(tree);
         area.store.note(path, &file);
         Ok((file, replaced))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_whose_checksum_would_take_for_ever_is_no_file_of_a_world() {
+        let mut config = Config::default();
+        let spec = FileSpec {
+            size: Some(crate::size::Size(LARGEST + 1)),
+            ..FileSpec::default()
+        };
+        config.files.insert("/f".into(), spec);
+        let told = Area::new(&config, 7, 0).map(|_| ()).unwrap_err();
+        assert_eq!(told, "file `/f`: seeded content is at most 1 PiB long");
     }
 }

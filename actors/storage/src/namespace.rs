@@ -305,12 +305,11 @@ impl Tree {
                 if let Some(Node::File(old)) = children.get(path.name()) {
                     file.created = old.created;
                     let freed = old.size;
-                    self.used -= freed;
-                    self.used += size;
+                    self.used = self.used.saturating_sub(freed).saturating_add(size);
                     return self.replace(path, file);
                 }
                 children.insert(path.name().into(), Node::File(file));
-                self.used += size;
+                self.used = self.used.saturating_add(size);
             }
         }
         Ok(replaces)
@@ -357,7 +356,8 @@ impl Tree {
             children.remove(path.name());
             meta.modified = now;
         }
-        self.used -= gone.iter().map(|(_, file)| file.size).sum::<u64>();
+        let freed = gone.iter().map(|(_, file)| file.size);
+        self.used = self.used.saturating_sub(freed.fold(0, u64::saturating_add));
         Ok(gone)
     }
 
@@ -419,7 +419,8 @@ impl Tree {
         let mut numbers = self.numbers;
         renew(&mut copied, &mut numbers, now);
         self.numbers = numbers;
-        self.used += files.iter().map(|(_, file)| file.size).sum::<u64>();
+        let taken = files.iter().map(|(_, file)| file.size);
+        self.used = taken.fold(self.used, u64::saturating_add);
         let parent = to.parent().ok_or(TreeError::Overlap)?;
         if let Some(Node::Directory(meta, children)) = self.node_mut(&parent) {
             children.insert(to.name().into(), copied);
@@ -565,5 +566,19 @@ mod tests {
             .collect();
         assert_eq!(numbers.len(), 2);
         assert_ne!(numbers[0], numbers[1]);
+    }
+
+    #[test]
+    fn more_bytes_than_can_be_counted_stay_countable() {
+        let mut tree = Tree::new(0);
+        for name in ["/a", "/b", "/a"] {
+            tree.put(&path(name), file(u64::MAX), true).unwrap();
+        }
+        tree.copy(&path("/a"), &path("/c"), true, 1).unwrap();
+        assert_eq!(tree.used(), u64::MAX);
+        for name in ["/a", "/b", "/c"] {
+            tree.remove(&path(name), false, 2).unwrap();
+        }
+        assert_eq!(tree.used(), 0);
     }
 }
