@@ -77,9 +77,11 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
         && found.headers().get(header::CONTENT_LENGTH).is_none()
         && found.status().as_u16() < 300
     {
+        // That of the answer to GET (RFC 9110 §9.3.2).
+        let length = found.body().size_hint().exact().unwrap_or(0);
         found
             .headers_mut()
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     installed.spoil(found)
 }

@@ -556,6 +556,7 @@ async fn pages() {
         ),
         ("POST", "/.storm-webdav/oauth/token", 401, 403, ""),
         ("GET", "/.storm-webdav/oauth/token", 405, 405, ""),
+        ("GET", "/wlcg", 401, 200, "<a href=\"/wlcg/f\">f</a>"),
         ("GET", "/unknown", 401, 403, ""),
     ] {
         let request = http::Request::builder()
@@ -568,6 +569,14 @@ async fn pages() {
             .ask(method, &format!("{origin}{path}"), &token, &[], "")
             .await;
         assert_eq!(answer.status, with_token, "{method} {path}");
+        if method == "GET" && with_token == 200 {
+            // RFC 9110 §9.3.2.
+            let head = test
+                .ask("HEAD", &format!("{origin}{path}"), &token, &[], "")
+                .await;
+            let length = answer.body.len().to_string();
+            assert_eq!(head.header("content-length"), length, "HEAD {path}");
+        }
         assert!(
             answer.text().contains(content),
             "{method} {path}: {}",

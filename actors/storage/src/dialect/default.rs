@@ -88,7 +88,7 @@ pub(super) const METHODS: Methods = Methods {
     redirects: false,
     redirect_get: 307,
     redirect_put: 307,
-    directory_length: 0,
+    directory_length: Some(0),
     last_modified: true,
     accept_ranges: true,
     suffix_ranges: true,

@@ -368,8 +368,8 @@ pub struct Methods {
     pub redirect_get: u16,
     /// The status with which PUT is sent on.
     pub redirect_put: u16,
-    /// `Content-Length` of HEAD of a collection.
-    pub directory_length: u64,
+    /// `Content-Length` of HEAD of a collection; none: that of the page that GET gives.
+    pub directory_length: Option<u64>,
     /// `Last-Modified` on GET and HEAD.
     pub last_modified: bool,
     /// `Accept-Ranges` on GET and HEAD.

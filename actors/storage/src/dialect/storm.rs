@@ -146,6 +146,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         put_on_tape: Some(415),
         etag: false,
         slashes: Slashes::Dropped,
+        directory_length: None,
         proppatch: Some(500),
         lock: 500,
         unscoped: Some(Unscoped {

@@ -63,7 +63,7 @@ const METHODS: Methods = Methods {
     max_head: 16 * 1024,
     post: 501,
     content_type: None,
-    directory_length: 4096,
+    directory_length: Some(4096),
     last_modified: false,
     dav: &["1", "<http://apache.org/dav/propset/fs/1>"],
     ms_author_via: false,

@@ -65,10 +65,11 @@ pub(crate) async fn answer(call: Call) -> Answer {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/html; charset=utf-8"),
             );
-            found.headers_mut().insert(
-                header::CONTENT_LENGTH,
-                HeaderValue::from(methods.directory_length),
-            );
+            let length = methods.directory_length;
+            let length = length.unwrap_or_else(|| listing(&call, area).len() as u64);
+            found
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
             if methods.locality {
                 found
                     .headers_mut()
@@ -76,7 +77,9 @@ pub(crate) async fn answer(call: Call) -> Answer {
             }
             found
         }
-        Some(Entry::Directory(_)) => listing(&call, area),
+        Some(Entry::Directory(_)) => {
+            answer::typed(200, "text/html; charset=utf-8", listing(&call, area))
+        }
         Some(Entry::File(_))
             if call.path.wants_directory() && methods.file_with_slash.is_some() =>
         {
@@ -284,7 +287,7 @@ pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &m
     }
 }
 
-fn listing(call: &Call, area: &Area) -> Answer {
+fn listing(call: &Call, area: &Area) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<title>{0}</title>\n<h1>{0}</h1>\n<ul>\n",
         escape(call.path.as_str())
@@ -300,5 +303,5 @@ fn listing(call: &Call, area: &Area) -> Answer {
         );
     }
     page.push_str("</ul>\n");
-    answer::typed(200, "text/html; charset=utf-8", page)
+    page
 }
