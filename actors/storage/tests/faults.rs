@@ -305,27 +305,128 @@ async fn a_careful_storage_element_does_not_connect_to_its_own_machine() {
         (status, &*text),
         (403, "connection to local/private addresses is forbidden\n")
     );
-    let headers = [("source", "https://169.254.169.254/latest/meta-data")];
-    assert_eq!(
-        test.ask(
-            "COPY",
+    let create = test.token("storage.create:/");
+    let read = test.token("storage.read:/");
+    let put = test.ask("PUT", "https://se2.example/here", &create, &[], "x");
+    assert_eq!(put.await.status, 201);
+    let here = "https://se2.example/here";
+    for (case, url, token, field, other, status) in [
+        (
+            "metadata",
             TARGET,
-            &test.token("storage.create:/"),
-            &headers,
-            ""
-        )
-        .await
-        .status,
-        403
-    );
-    // Who may not write is not told which addresses exist.
-    assert_eq!(
-        test.ask("COPY", TARGET, &test.token("storage.read:/"), &headers, "")
-            .await
-            .status,
-        403
-    );
-    assert_eq!(test.ask("COPY", TARGET, "", &headers, "").await.status, 401);
+            &*create,
+            "source",
+            "https://169.254.169.254/latest/meta-data",
+            403,
+        ),
+        (
+            "this machine",
+            TARGET,
+            &*create,
+            "source",
+            "https://127.0.0.1:1/f",
+            403,
+        ),
+        (
+            "in one number",
+            TARGET,
+            &*create,
+            "source",
+            "https://2130706433:1/f",
+            403,
+        ),
+        (
+            "in hexadecimal",
+            TARGET,
+            &*create,
+            "source",
+            "http://0x7f.1:1/f",
+            403,
+        ),
+        ("IPv6", TARGET, &*create, "source", "https://[::1]:1/f", 403),
+        (
+            "mapped",
+            TARGET,
+            &*create,
+            "source",
+            "https://[::ffff:127.0.0.1]:1/f",
+            403,
+        ),
+        (
+            "unspecified",
+            TARGET,
+            &*create,
+            "source",
+            "https://0.0.0.0:1/f",
+            403,
+        ),
+        (
+            "private",
+            TARGET,
+            &*create,
+            "source",
+            "https://10.0.0.1/f",
+            403,
+        ),
+        (
+            "by name",
+            TARGET,
+            &*create,
+            "source",
+            "https://localhost:1/f",
+            403,
+        ),
+        (
+            "a push",
+            here,
+            &*read,
+            "destination",
+            "https://127.0.0.1:1/f",
+            403,
+        ),
+        (
+            "nobody of that name",
+            TARGET,
+            &*create,
+            "source",
+            "https://nowhere.invalid/f",
+            202,
+        ),
+        // Who may not write is not told which addresses exist.
+        (
+            "no right to",
+            TARGET,
+            &*read,
+            "source",
+            "https://127.0.0.1:1/f",
+            403,
+        ),
+        (
+            "no token",
+            TARGET,
+            "",
+            "source",
+            "https://127.0.0.1:1/f",
+            401,
+        ),
+    ] {
+        let answer = test.ask("COPY", url, token, &[(field, other)], "").await;
+        let text = answer.text();
+        assert_eq!(answer.status, status, "{case}: {text}");
+        let guarded = text == "connection to local/private addresses is forbidden\n";
+        assert_eq!(
+            guarded,
+            status == 403 && case != "no right to",
+            "{case}: {text}"
+        );
+        if status == 202 {
+            assert!(
+                text.contains("failure: could not connect to nowhere.invalid"),
+                "{case}: {text}"
+            );
+        }
+    }
+    test.stage.stop().await;
 }
 
 /// F22: what is lost on its way to tape is not read, not copied and not sent.
