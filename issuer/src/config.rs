@@ -10,7 +10,7 @@ mod providers;
 pub use defaults::{
     stock_exchange_policies, stock_matchers, stock_scope_policies, stock_system_scopes,
 };
-pub use providers::{IdentityProvider, OidcId};
+pub use providers::{IdentityProvider, OidcId, PersonCertificate, SamlId};
 
 /// The issuer as a scenario describes it. Everything has a default: `issuer = {}` is a strict issuer without people.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -255,6 +255,12 @@ pub struct UserConfig {
     /// Who this person is at home institutes.
     #[serde(default)]
     pub oidc_ids: Vec<OidcId>,
+    /// Who this person is at SAML identity providers.
+    #[serde(default)]
+    pub saml_ids: Vec<SamlId>,
+    /// This person's certificates; the first is the primary one.
+    #[serde(default)]
+    pub certificates: Vec<PersonCertificate>,
     /// Administers the issuer.
     #[serde(default)]
     pub admin: bool,

@@ -412,3 +412,40 @@ async fn what_cannot_be_is_refused_in_scims_own_form() {
     let mut bob = Browser::login(&reader.bench, "bob", "password").await;
     assert_eq!(bob.get(&reader.bench, "/scim/Users").await.status, 403);
 }
+
+#[tokio::test]
+async fn saml_ids_are_written_like_oidc_ids_and_certificates_are_only_read() {
+    let world = World::new("iam-1.12", "sync").await;
+    let id = json!({ "idpId": "https://idp", "userId": "ann@lab", "attributeId": "eppn" });
+    let own = |what: Value| json!({ "urn:indigo-dc:scim:schemas:IndigoUser": what });
+    let patch = |op: &str, what: Value| json!({ "operations": [{ "op": op, "value": own(what) }] });
+    let certificate = json!([{ "subjectDn": "CN=Ann" }]);
+    for (whom, body, status, there) in [
+        ("u-ann", patch("add", json!({ "samlIds": [id] })), 204, true),
+        ("u-bob", patch("add", json!({ "samlIds": [id] })), 409, true),
+        (
+            "u-ann",
+            patch("add", json!({ "certificates": certificate })),
+            400,
+            true,
+        ),
+        (
+            "u-ann",
+            patch("remove", json!({ "samlIds": [id] })),
+            204,
+            false,
+        ),
+    ] {
+        let told = body.to_string();
+        let path = format!("/scim/Users/{whom}");
+        let answer = world.ask("PATCH", &path, body).await;
+        assert_eq!(answer.status, status, "{told}: {}", answer.body);
+        let ann = world
+            .ask("GET", "/scim/Users/u-ann", Value::Null)
+            .await
+            .json();
+        let ids = &ann["urn:indigo-dc:scim:schemas:IndigoUser"]["samlIds"];
+        assert_eq!(ids == &json!([id]), there, "{told}: {ids}");
+        assert_eq!(ids.is_null(), !there);
+    }
+}

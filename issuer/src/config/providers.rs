@@ -39,6 +39,37 @@ pub struct OidcId {
     pub subject: String,
 }
 
+/// A person's identity at a SAML identity provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SamlId {
+    /// The provider's entity id.
+    #[serde(alias = "idpId")]
+    pub idp_id: String,
+    /// The person there.
+    #[serde(alias = "userId")]
+    pub user_id: String,
+    /// The attribute that names the person.
+    #[serde(alias = "attributeId")]
+    pub attribute_id: String,
+}
+
+/// A person's certificate, as tools that map subjects to people read it by SCIM.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonCertificate {
+    /// Its subject, for example `CN=Ann,O=Lab`.
+    pub subject_dn: String,
+    /// Who signed it.
+    pub issuer_dn: String,
+    /// What people call it.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Itself, as PEM (June 2021 shows it).
+    #[serde(default)]
+    pub pem: Option<String>,
+}
+
 fn scope() -> String {
     "openid profile email".into()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use super::{Signature, read, write};
-use crate::config::{GroupConfig, OidcId, UserConfig};
+use crate::config::{GroupConfig, OidcId, PersonCertificate, SamlId, UserConfig};
 use crate::groups::Memberships;
 use crate::order;
 use crate::policies::Person;
@@ -21,6 +21,10 @@ pub struct User {
     pub password: String,
     /// Who this person is at home institutes.
     pub oidc_ids: Vec<OidcId>,
+    /// Who this person is at SAML identity providers.
+    pub saml_ids: Vec<SamlId>,
+    /// Certificates; the first is the primary one.
+    pub certificates: Vec<PersonCertificate>,
     /// Administers the issuer.
     pub admin: bool,
     /// May log in.
@@ -191,6 +195,8 @@ impl People {
             username: config.username.as_str().into(),
             password: config.password.clone(),
             oidc_ids: config.oidc_ids.clone(),
+            saml_ids: config.saml_ids.clone(),
+            certificates: config.certificates.clone(),
             admin: config.admin,
             active: config.active,
             aup_signature: config.aup_signed.then_some(Signature {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{GROUP, USER};
+use crate::config::PersonCertificate;
 use crate::issuer::Issuer;
 use crate::membership::{Membership, listed};
 use crate::store::User;
@@ -27,8 +28,19 @@ pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
     if !user.oidc_ids.is_empty() {
         indigo.insert("oidcIds".into(), json!(user.oidc_ids));
     }
+    if !user.saml_ids.is_empty() {
+        let ids = user.saml_ids.iter().map(|id| {
+            json!({ "idpId": id.idp_id, "userId": id.user_id, "attributeId": id.attribute_id })
+        });
+        indigo.insert("samlIds".into(), ids.collect());
+    }
     if !issuer.rules.then() {
         indigo.insert("serviceAccount".into(), false.into());
+    }
+    if !user.certificates.is_empty() {
+        let all = user.certificates.iter().enumerate();
+        let shown = all.map(|(index, one)| certificate(issuer, one, index == 0, &at));
+        indigo.insert("certificates".into(), shown.collect());
     }
     let groups = listed(issuer, user);
     let mut body = json!({
@@ -51,6 +63,25 @@ pub(super) fn user(issuer: &Issuer, user: &User) -> Value {
         body[USER] = Value::Object(indigo);
     }
     body
+}
+
+/// A certificate; since 1.12 without itself.
+fn certificate(issuer: &Issuer, one: &PersonCertificate, primary: bool, at: &str) -> Value {
+    let mut shown = Map::new();
+    let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+    put("primary", primary.into());
+    put("subjectDn", one.subject_dn.as_str().into());
+    put("issuerDn", one.issuer_dn.as_str().into());
+    if let Some(pem) = one.pem.as_deref().filter(|_| issuer.rules.then()) {
+        put("pemEncodedCertificate", pem.into());
+    }
+    if let Some(label) = &one.label {
+        put("display", label.as_str().into());
+    }
+    put("created", at.into());
+    put("lastModified", at.into());
+    put("hasProxyCertificate", false.into());
+    Value::Object(shown)
 }
 
 pub(super) fn group(issuer: &Issuer, group: &Group, all: &[Group]) -> Value {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Fault, Outcome, USER, admit, answer, fault, list, operations, shown};
-use crate::config::{Level, OidcId, UserConfig};
+use crate::config::{Level, OidcId, SamlId, UserConfig};
 use crate::endpoint::policies::follow;
 use crate::endpoint::{Here, Request};
 use crate::issuer::Issuer;
@@ -25,6 +26,7 @@ struct Said {
     password: Option<String>,
     active: Option<bool>,
     oidc_ids: Option<Vec<OidcId>>,
+    saml_ids: Option<Vec<SamlId>>,
 }
 
 impl Said {
@@ -35,14 +37,14 @@ impl Said {
         let emails = body.get("emails").and_then(Value::as_array);
         let primary =
             emails.and_then(|all| all.iter().find(|e| e["primary"] == true).or(all.first()));
-        let ids = body.get(USER).and_then(|own| own.get("oidcIds"));
-        let oidc_ids = match ids {
-            None | Some(Value::Null) => None,
-            Some(ids) => match serde_json::from_value(ids.clone()) {
-                Ok(ids) => Some(ids),
-                Err(why) => return fault(400, format!("Invalid Scim User: oidcIds: {why}")),
-            },
-        };
+        let own = |name: &str| body.get(USER).and_then(|own| own.get(name));
+        let certificates = own("certificates").and_then(Value::as_array);
+        if certificates.is_some_and(|all| !all.is_empty()) {
+            let text = "Invalid Scim User: certificates stand in the configuration, and cannot be changed here";
+            return fault(400, text);
+        }
+        let oidc_ids = identities("oidcIds", own("oidcIds"))?;
+        let saml_ids = identities("samlIds", own("samlIds"))?;
         Ok(Self {
             username: text(body.get("userName")),
             given_name: part("givenName"),
@@ -52,6 +54,7 @@ impl Said {
             password: text(body.get("password")),
             active: body.get("active").and_then(Value::as_bool),
             oidc_ids,
+            saml_ids,
         })
     }
 
@@ -95,6 +98,20 @@ impl Said {
                     format!("A user linked with email '{email}' already exists"),
                 );
             }
+            let ids = self.saml_ids.iter().flatten();
+            if let Some(id) = ids.into_iter().find(|id| user.saml_ids.contains(id)) {
+                let SamlId {
+                    idp_id,
+                    user_id,
+                    attribute_id,
+                } = id;
+                return fault(
+                    409,
+                    format!(
+                        "SAML id '{idp_id},{attribute_id},{user_id}' is already bound to a user"
+                    ),
+                );
+            }
             let ids = self.oidc_ids.iter().flatten();
             match ids.into_iter().find(|id| user.oidc_ids.contains(id)) {
                 Some(id) => fault(
@@ -129,7 +146,35 @@ impl Said {
         if let Some(ids) = self.oidc_ids {
             user.oidc_ids = ids;
         }
+        if let Some(ids) = self.saml_ids {
+            user.saml_ids = ids;
+        }
     }
+}
+
+/// Identities of one kind, as a body has them.
+fn identities<T: DeserializeOwned>(
+    name: &str,
+    value: Option<&Value>,
+) -> Result<Option<Vec<T>>, Fault> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(ids) => match serde_json::from_value(ids.clone()) {
+            Ok(ids) => Ok(Some(ids)),
+            Err(why) => fault(400, format!("Invalid Scim User: {name}: {why}")),
+        },
+    }
+}
+
+/// A list with some added or removed; none: it is not spoken of.
+fn patched<T: Clone + PartialEq>(known: &[T], said: Option<Vec<T>>, add: bool) -> Option<Vec<T>> {
+    let said = said?;
+    let mut all = known.to_vec();
+    all.retain(|one| !said.contains(one));
+    if add {
+        all.extend(said);
+    }
+    Some(all)
 }
 
 /// `/scim/Me`.
@@ -175,6 +220,8 @@ fn make(issuer: &Issuer, body: &Value) -> Outcome {
         uuid: None,
         groups: Vec::new(),
         oidc_ids: Vec::new(),
+        saml_ids: Vec::new(),
+        certificates: Vec::new(),
         admin: false,
         active: true,
         aup_signed: false,
@@ -240,6 +287,7 @@ fn replace(issuer: &Issuer, user: &User, body: &Value) -> Outcome {
     said.check_free(issuer, Some(user))?;
     // Whole means whole: what is not said is not there any more.
     said.oidc_ids.get_or_insert_default();
+    said.saml_ids.get_or_insert_default();
     let changed = change(issuer, user, said, "changed");
     Ok((200, changed.map(|user| shown::user(issuer, &user))))
 }
@@ -251,21 +299,14 @@ fn patch(issuer: &Issuer, user: &Arc<User>, body: &Value) -> Outcome {
             return fault(400, format!("path value {path} is not currently supported"));
         }
         let mut said = Said::read(value)?;
-        let ids = said.oidc_ids.take();
-        match op.as_str() {
-            "replace" => said.oidc_ids = ids,
-            "add" | "remove" => {
-                let ids = ids.unwrap_or_default();
-                let mut all = current.oidc_ids.clone();
-                all.retain(|id| !ids.contains(id));
-                if op == "add" {
-                    all.extend(ids);
-                } else {
-                    said = Said::default();
-                }
-                said.oidc_ids = Some(all);
+        if op != "replace" {
+            let add = op == "add";
+            let oidc = patched(&current.oidc_ids, said.oidc_ids.take(), add);
+            let saml = patched(&current.saml_ids, said.saml_ids.take(), add);
+            if !add {
+                said = Said::default();
             }
-            _ => {}
+            (said.oidc_ids, said.saml_ids) = (oidc, saml);
         }
         said.check_free(issuer, Some(user))?;
         match change(issuer, user, said, "changed") {
