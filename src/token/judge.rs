@@ -1,7 +1,7 @@
 //! `carnet token verify` and `why`: the judge of the storage elements and services, at the command line.
 
 use anyhow::{Context as _, anyhow};
-use carnet_profile::jose::{Jwks, Token};
+use carnet_profile::jose::{Algorithm, Jwks, Token};
 use carnet_profile::judge::{Demand, Rules, StorageAction, TrustedIssuer, Verdict, judge};
 use carnet_profile::keys::FixedKeys;
 use carnet_profile::path::RequestPath;
@@ -45,35 +45,35 @@ pub(crate) fn why(options: &VerifyOptions) -> anyhow::Result<Outcome> {
     let token = given(options.token.clone())?;
     let parsed = Token::parse(&token).map_err(|fault| anyhow!("not a token: {fault}"))?;
     let issuer = issuer_of(options, &token)?;
-    // The same claims under a key of our own: everything but the signature is judged as it stands.
-    let key = SigningKey::p256(STAND_IN_KID)?;
-    let mut draft = Draft::new(parsed.claims.members().clone())
-        .header("alg", "ES256")
-        .header("kid", STAND_IN_KID);
-    if let Some(typ) = &parsed.header.typ {
-        draft = draft.header("typ", typ.as_str());
-    }
-    let stand_in = draft.sign(&key, Way::Usual)?;
+    let rules = rules(options, &issuer)?;
+    let algorithm = parsed.header.alg.as_str();
+    let accepted = Algorithm::named(algorithm).is_some_and(|own| rules.algorithms.contains(&own));
     let mut keys = FixedKeys::new();
-    keys.add(
-        &issuer,
-        &Jwks {
+    let judged = if accepted {
+        // The same header and claims under a key of our own: everything but the signature is judged as it stands.
+        let key = SigningKey::p256(STAND_IN_KID)?;
+        let mut draft = Draft::new(parsed.claims.members().clone());
+        for (name, value) in &parsed.header.members {
+            draft = draft.header(name, value.clone());
+        }
+        let draft = draft.header("alg", "ES256").header("kid", STAND_IN_KID);
+        let jwks = Jwks {
             keys: vec![key.jwk()],
-        },
-    );
-    let mut verdict = judge(
-        &rules(options, &issuer)?,
-        Some(&stand_in),
-        &keys,
-        &demand(&options.demand)?,
-        at(options),
-    );
-    for check in verdict
-        .checks
-        .iter_mut()
-        .filter(|check| ["key", "signature"].contains(&check.name.as_ref()))
-    {
-        check.saw = STAND_IN.into();
+        };
+        keys.add(&issuer, &jwks);
+        draft.sign(&key, Way::Usual)?
+    } else {
+        // Refused for its algorithm, whatever the key.
+        token
+    };
+    let demand = demand(&options.demand)?;
+    let mut verdict = judge(&rules, Some(&judged), &keys, &demand, at(options));
+    for check in verdict.checks.iter_mut().filter(|_| accepted) {
+        match check.name.as_ref() {
+            "algorithm" => check.saw = algorithm.to_owned().into(),
+            "key" | "signature" => check.saw = STAND_IN.into(),
+            _ => {}
+        }
     }
     Ok(tell(&verdict))
 }
