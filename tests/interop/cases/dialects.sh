@@ -6,7 +6,7 @@ random_file large 3000000
 : >empty
 SUM=$(adler32 large)
 
-for dialect in xrootd-5.5 xrootd-6 storm dcache; do
+for dialect in strict xrootd-5.5 xrootd-6 storm dcache; do
     serve --set "actors.se2.storage.dialect=$dialect"
     BEARER_TOKEN=$(token --scope storage.read:/ --scope storage.modify:/)
     export BEARER_TOKEN
