@@ -49,7 +49,11 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
         request.extensions_mut().insert(inside);
     }
     let mut found = match installed.instead() {
-        Some(answer) => answer,
+        Some(answer) => {
+            let (parts, mut body) = request.into_parts();
+            read_anyway(is_waiting(&parts), answer.status().as_u16(), &mut body).await;
+            answer
+        }
         None => dispatch(element.clone(), request).await,
     };
     if let Some((asked, errnos)) = worded {
@@ -208,9 +212,19 @@ pub(crate) fn aliased<'p>(raw: &'p str, aliases: &[&str]) -> &'p str {
 const READ_ANYWAY: u64 = 64 << 20;
 
 async fn upload(call: Call, mut body: Body) -> Answer {
-    let waiting = call.parts.headers.contains_key(header::EXPECT);
+    let waiting = is_waiting(&call.parts);
     let found = put::answer(call, &mut body).await;
-    let status = found.status().as_u16();
+    read_anyway(waiting, found.status().as_u16(), &mut body).await;
+    found
+}
+
+/// Whether the client waits to be told before it sends.
+fn is_waiting(parts: &http::request::Parts) -> bool {
+    parts.headers.contains_key(header::EXPECT)
+}
+
+/// Reads what is sent with a request that is refused, by a client that does not wait to be told.
+async fn read_anyway(waiting: bool, status: u16, body: &mut Body) {
     if status >= 400 && status != 408 && !waiting {
         let throw_away = async {
             let mut left = READ_ANYWAY;
@@ -223,5 +237,4 @@ async fn upload(call: Call, mut body: Body) -> Answer {
         };
         let _read_or_given_up = Clock::within_real(Duration::from_secs(2), throw_away).await;
     }
-    found
 }

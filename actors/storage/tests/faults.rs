@@ -472,3 +472,26 @@ async fn a_lost_file_leaves_by_no_way() {
     }
     test.stage.stop().await;
 }
+
+/// F8, F11: who sends at once is told the status all the same, never only that the connection broke.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_push_is_told_the_status() {
+    let (test, se1, _) = world("files = { \"/large\" = \"32 MiB\" }").await;
+    se1.faults()
+        .install(fault(FaultPlace::Handler, "PUT", Effect::Status(403)));
+    let token = test.token("storage.read:/");
+    for turn in 0..10 {
+        let to = [("destination", "https://se1.example/pushed")];
+        let answer = test
+            .ask("COPY", "https://se2.example/large", &token, &to, "")
+            .await;
+        let text = answer.text();
+        let last = text.lines().last();
+        assert_eq!(
+            last,
+            Some("failure: rejected PUT: 403 Forbidden"),
+            "{turn}: {text}"
+        );
+    }
+    test.stage.stop().await;
+}
