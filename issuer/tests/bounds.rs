@@ -71,6 +71,11 @@ async fn a_page_with_nothing_to_remember_begins_no_session() {
     let bench = Bench::from_toml(WORLD);
     let answer = bench.call("GET", "/login", None, &[]).await;
     assert_eq!((answer.status, answer.header("set-cookie")), (200, None));
+    let answer = bench.call("PUT", "/login", None, &[]).await;
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (405, Some("GET,POST"))
+    );
     let answer = bench.call("GET", "/device", None, &[]).await;
     assert_eq!(answer.status, 302);
     assert!(answer.header("set-cookie").is_some());

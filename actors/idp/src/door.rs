@@ -20,8 +20,8 @@ pub(crate) type Here = State<Arc<Provider>>;
 /// A request with its body.
 pub(crate) type Request = http::Request<Body>;
 
-/// Longest form that is read.
-const LIMIT: usize = 64 << 10;
+/// Longest form that is read: a request is kept until its visitor logs in, and anybody may be one.
+const LIMIT: usize = 16 << 10;
 
 /// The parameters of a query or of a form; the first value of each counts.
 pub(crate) struct Form(Vec<(String, String)>);

@@ -14,6 +14,9 @@ use crate::pages::Login;
 /// The login page, and its form's target.
 pub async fn serve(State(issuer): Here, request: Request) -> Response {
     let method = request.method().clone();
+    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
+        return issuer.refuse(&Refusal::method("GET,POST"), Caching::Never);
+    }
     let (parts, form) = match read(request).await {
         Ok(read) => read,
         Err(refusal) => return issuer.refuse(&refusal, Caching::Never),
