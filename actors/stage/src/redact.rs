@@ -105,8 +105,16 @@ fn is_token_byte(byte: u8) -> bool {
 fn next_token(text: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut start = from;
-    while let Some(found) = text.get(start..).and_then(|rest| rest.find("eyJ")) {
-        let begin = start + found;
+    // Few other words have a J, and one letter is found faster than three.
+    while let Some(found) = text.get(start..).and_then(|rest| rest.find('J')) {
+        let letter = start + found;
+        let begin = match letter.checked_sub(2) {
+            Some(begin) if begin >= from && bytes[begin..].starts_with(b"ey") => begin,
+            _ => {
+                start = letter + 1;
+                continue;
+            }
+        };
         let fresh = begin == 0 || !is_token_byte(bytes[begin - 1]);
         let end = begin
             + bytes[begin..]

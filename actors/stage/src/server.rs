@@ -113,8 +113,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.options.head_within)
             .title_case_headers(true)
-            .max_buf_size(HTTP_BUFFER)
-            .max_headers(200);
+            .max_buf_size(HTTP_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
