@@ -81,6 +81,13 @@ pub enum Doing {
     Poll,
 }
 
+impl Doing {
+    /// Storing a file where one is, or is not.
+    pub fn storing(over: bool) -> Self {
+        if over { Self::PutOver } else { Self::PutNew }
+    }
+}
+
 /// How a scope's path is compared with the request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matching {

@@ -19,11 +19,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     let element = &call.element;
     let methods = &element.dialect.methods;
     let exists = element.door.peek(&call.path);
-    let doing = if exists {
-        Doing::PutOver
-    } else {
-        Doing::PutNew
-    };
+    let doing = Doing::storing(exists);
     let pass = match element.door.admit(&call, doing).await {
         Ok(pass) => pass,
         Err(refused) => return refused,

@@ -122,11 +122,7 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
     let over = element.door.peek(&target) && target != call.path;
     if let Err(refused) = element
         .door
-        .admit_at(
-            &call,
-            if over { Doing::PutOver } else { Doing::PutNew },
-            &target,
-        )
+        .admit_at(&call, Doing::storing(over), &target)
         .await
     {
         return refused;

@@ -44,11 +44,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
     let element = call.element.clone();
     let tpc = &element.dialect.tpc;
     let exists = element.door.peek(&call.path);
-    let doing = if exists {
-        Doing::PutOver
-    } else {
-        Doing::PutNew
-    };
+    let doing = Doing::storing(exists);
     let pass = match element.door.admit(&call, doing).await {
         Ok(pass) => pass,
         Err(refused) => return refused,
@@ -343,11 +339,7 @@ impl Pull {
         if self.has("target-appears") {
             self.somebody_else().await;
         }
-        let doing = if self.exists {
-            Doing::PutOver
-        } else {
-            Doing::PutNew
-        };
+        let doing = Doing::storing(self.exists);
         if let Err(refused) = self.element.door.recheck(&self.call, doing).await {
             let status = reason(refused.status());
             return Err(format!("{status}: the token is no good any more"));

@@ -76,11 +76,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
         && element.is_here(&destination)
         && let Ok(target) = CleanPath::parse(destination.path(), element.dialect.paths)
     {
-        let doing = if element.door.peek(&target) {
-            Doing::PutOver
-        } else {
-            Doing::PutNew
-        };
+        let doing = Doing::storing(element.door.peek(&target));
         if let Err(refused) = element.door.admit_at(&call, doing, &target).await {
             return refused;
         }

@@ -1,7 +1,18 @@
 //! Third-party copies as XRootD 5.5.3 answered them, and where 6.2.1 does otherwise.
 
-use super::stage::{TestStage, config};
+use super::stage::{Answer, TestStage, config};
 use super::{ALL, WORLD, token};
+
+/// A COPY at se1 with a token by its name and header lines.
+async fn copy(test: &TestStage, path: &str, with: &str, lines: &[&str]) -> Answer {
+    let headers: Vec<(&str, &str)> = lines
+        .iter()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    let url = format!("https://se1.example{path}");
+    test.ask("COPY", &url, &token(test, with), &headers, "")
+        .await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_as_recorded() {
@@ -142,14 +153,7 @@ async fn copies_as_recorded() {
             "success: Created",
         ),
     ] {
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .filter_map(|line| line.split_once(": "))
-            .collect();
-        let url = format!("https://se1.example{path}");
-        let answer = test
-            .ask("COPY", &url, &token(&test, with), &headers, "")
-            .await;
+        let answer = copy(&test, path, with, &headers).await;
         let text = answer.text();
         assert_eq!(answer.status, status, "{case}: {text}");
         assert_eq!(text.lines().last(), Some(last), "{case}: {text}");
@@ -230,14 +234,7 @@ async fn version_6_names_both_sides() {
             "Unable to open /lab/nope; no such file or directory",
         ),
     ] {
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .filter_map(|line| line.split_once(": "))
-            .collect();
-        let url = format!("https://se1.example{path}");
-        let answer = test
-            .ask("COPY", &url, &token(&test, with), &headers, "")
-            .await;
+        let answer = copy(&test, path, with, &headers).await;
         let text = answer.text();
         assert_eq!(answer.status, status, "{case}: {text}");
         assert_eq!(text.lines().last(), Some(last), "{case}: {text}");
