@@ -21,6 +21,7 @@ mod journal;
 mod names;
 pub mod page;
 mod passing;
+mod patience;
 mod redact;
 mod server;
 mod sink;
@@ -28,6 +29,7 @@ mod spelling;
 mod stage;
 mod strings;
 pub mod testing;
+mod unread;
 
 pub use actor::{Actor, StartError};
 pub use body::Body;
@@ -43,6 +45,7 @@ pub use event::{
 pub use faults::{Effect, Fault, FaultPlace, Faults};
 pub use journal::{Journal, JournalOptions, Pending, Sink};
 pub use names::{Names, Place};
+pub use patience::Patience;
 pub use redact::{digest_of, jti_of, redact_text};
 pub use server::{Peer, ServerOptions};
 pub use sink::{JsonLines, write_json_lines};

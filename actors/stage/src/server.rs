@@ -1,5 +1,6 @@
 //! The HTTPS server under every actor: our own accept loop, where faults and the recorder hook in.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::guard::{Guard, REFUSED_HEADER, Refusal};
 use crate::head::Refused;
 use crate::journal::Journal;
+use crate::unread::{Streams, Taking};
 
 /// Bounds of a server, in real time.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,9 @@ pub struct ServerOptions {
     pub handshake_within: Duration,
     /// How long a request's head may take.
     pub head_within: Duration,
+    /// How long a peer may take nothing of an answer that is there for it, before the connection ends; up to twice as
+    /// long, for it is not looked at all the time. As long as a pause in a copy (storage page §2.7).
+    pub read_within: Duration,
     /// How long open connections may go on once the actor stops.
     pub stop_within: Duration,
 }
@@ -49,6 +54,7 @@ impl Default for ServerOptions {
         Self {
             handshake_within: Duration::from_secs(10),
             head_within: Duration::from_secs(30),
+            read_within: Duration::from_secs(60),
             stop_within: Duration::from_millis(150),
         }
     }
@@ -99,7 +105,7 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let handshake = Clock::within_real(
             self.options.handshake_within,
-            acceptor.accept(Ahead::new(tcp)),
+            acceptor.accept(Ahead::new(Taking::new(tcp, self.options.read_within))),
         );
         let mut stop = self.stop.clone();
         let mut tls = tokio::select! {
@@ -123,12 +129,30 @@ impl Server {
         let refusal = Refusal::default();
         let guarded = Guard::new(tls, http1, refusal.clone(), Arc::clone(&self.join));
         let server = Arc::clone(&self);
-        let service =
-            service_fn(move |request| Arc::clone(&server).answer(request, peer, refusal.clone()));
+        let streams = (!http1).then(Arc::<Streams>::default);
+        let watched = streams.clone();
+        let service = service_fn(move |request| {
+            let answer = Arc::clone(&server).answer(request, peer, refusal.clone());
+            let watched = watched.clone();
+            async move {
+                let answer = answer.await?;
+                Ok::<_, Infallible>(match watched {
+                    Some(streams) => answer.map(|body| streams.watch(body)),
+                    None => answer,
+                })
+            }
+        });
+        let lost = async {
+            match &streams {
+                Some(streams) => streams.lost(self.options.read_within).await,
+                None => std::future::pending().await,
+            }
+        };
         let connection = builder.serve_connection(TokioIo::new(guarded), service);
         tokio::pin!(connection);
         tokio::select! {
             _ended = connection.as_mut() => return,
+            () = lost => return,
             () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
         }
         let _ended = connection.await;
@@ -139,7 +163,7 @@ impl Server {
         mut request: Request<Incoming>,
         peer: SocketAddr,
         refusal: Refusal,
-    ) -> Result<Response<Body>, std::convert::Infallible> {
+    ) -> Result<Response<Body>, Infallible> {
         request.extensions_mut().insert(Peer(peer));
         let refused = self.refused(&mut request, &refusal);
         let joined = self.joined(&mut request);

@@ -17,6 +17,10 @@ use jiff::SignedDuration;
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJqdGkiOiI0MiJ9.c2ln";
 
 fn stage() -> Stage {
+    stage_with(ServerOptions::default())
+}
+
+fn stage_with(server: ServerOptions) -> Stage {
     Stage::new(StageOptions {
         chance: Chance::from_seed(1),
         unpredictable: false,
@@ -24,7 +28,7 @@ fn stage() -> Stage {
         journal: JournalOptions::default(),
         authority: Authority::new("test").unwrap(),
         extra_roots: Vec::new(),
-        server: ServerOptions::default(),
+        server,
     })
     .unwrap()
 }
@@ -116,5 +120,55 @@ async fn nobody_listening_is_an_error_with_the_host_in_it() {
             .starts_with("could not connect to localhost"),
         "{error}"
     );
+    stage.stop().await;
+}
+
+/// Tells when it is gone: a body's hold on what is behind it.
+struct Hold(Option<tokio::sync::oneshot::Sender<()>>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _told = self.0.take().map(|tell| tell.send(()));
+    }
+}
+
+/// A client that asks for a large file and reads none of it keeps nothing open (storage page §2.7), neither by leaving
+/// the connection full nor, over HTTP/2, by giving a stream no room (RFC 9113 §5.2).
+#[tokio::test]
+async fn a_client_that_stops_reading_is_not_waited_for() {
+    let stage = stage_with(ServerOptions {
+        read_within: Duration::from_millis(50),
+        ..ServerOptions::default()
+    });
+    let se1 = place(&stage, "se1").await;
+    let (gone, mut was_gone) = tokio::sync::mpsc::unbounded_channel();
+    let router = Router::new().route(
+        "/file",
+        any(move || {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let _awaited = gone.send(told);
+            let hold = Hold(Some(tell));
+            let pieces = futures_util::stream::repeat_with(move || {
+                let _held = &hold;
+                Ok::<_, std::io::Error>(vec![0_u8; 1 << 20])
+            });
+            async { Body::from_stream(pieces) }
+        }),
+    );
+    stage.open(se1.place(), router).unwrap();
+    let fts = place(&stage, "fts").await;
+    for (version, client) in [
+        ("HTTP/1.1", fts.client().http1()),
+        ("HTTP/2", fts.client().clone()),
+    ] {
+        let request = Request::get("https://se1.example/file")
+            .body(Body::empty())
+            .unwrap();
+        let unread = client.send(request).await.unwrap();
+        let told = was_gone.recv().await.unwrap();
+        let ended = Clock::within_real(Duration::from_secs(10), told).await;
+        assert!(ended.is_some(), "{version}: the file is still held open");
+        drop(unread);
+    }
     stage.stop().await;
 }

@@ -2,11 +2,11 @@
 //! nothing open (storage page §2.7).
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use carnet_stage::Clock;
+use carnet_stage::Patience;
 use carnet_stage::body::{BodyError, read_limited};
 use http_body::{Body as _, Frame, SizeHint};
 
@@ -22,10 +22,7 @@ pub(crate) struct Silent(u64);
 /// A body that is waited for so long, in real time.
 pub(crate) struct Patient {
     body: Body,
-    patience: Duration,
-    wait: Option<Pin<Box<dyn Future<Output = Option<()>> + Send>>>,
-    /// Something came since the wait began.
-    moved: bool,
+    patience: Patience,
 }
 
 impl Patient {
@@ -36,9 +33,7 @@ impl Patient {
         }
         Body::new(Self {
             body,
-            patience,
-            wait: None,
-            moved: false,
+            patience: Patience::new(patience),
         })
     }
 }
@@ -52,26 +47,12 @@ impl http_body::Body for Patient {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.moved = true;
+            self.patience.moved();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        loop {
-            let patience = self.patience;
-            if self.wait.is_none() {
-                self.moved = false;
-            }
-            let wait = self.wait.get_or_insert_with(|| {
-                Box::pin(Clock::within_real(patience, std::future::pending()))
-            });
-            if wait.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.wait = None;
-            if !self.moved {
-                let silent = Silent(patience.as_secs());
-                return Poll::Ready(Some(Err(silent.into())));
-            }
-        }
+        ready!(self.patience.poll_lost(cx));
+        let silent = Silent(self.patience.within().as_secs());
+        Poll::Ready(Some(Err(silent.into())))
     }
 
     fn is_end_stream(&self) -> bool {
