@@ -1,6 +1,6 @@
 //! The outgoing HTTPS client: follows no redirect, uses no proxy, tells the journal of every exchange.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::body::Body;
-use crate::connector::{ConnectError, Connector, HTTP_BUFFER, RemoteAddr};
+use crate::connector::{ConnectError, Connector, Guard, HTTP_BUFFER, RemoteAddr};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::journal::Journal;
 use crate::names::Names;
@@ -61,8 +61,29 @@ struct Shared {
     names: Names,
     journal: Journal,
     join: Arc<str>,
+    /// What the connections are made with: of any version of HTTP, and of HTTP/1.1.
+    tls: [Arc<ClientConfig>; 2],
     any: HyperClient<Connector, Body>,
     http1: HyperClient<Connector, Body>,
+}
+
+/// A client with connections of its own.
+fn pool(
+    names: &Names,
+    tls: &Arc<ClientConfig>,
+    guard: Option<&Guard>,
+) -> HyperClient<Connector, Body> {
+    HyperClient::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(20))
+        .pool_max_idle_per_host(64)
+        .http1_title_case_headers(true)
+        .http1_max_buf_size(HTTP_BUFFER)
+        .build(Connector {
+            names: names.clone(),
+            tls: Arc::clone(tls),
+            guard: guard.cloned(),
+        })
 }
 
 impl Client {
@@ -74,25 +95,14 @@ impl Client {
         any: Arc<ClientConfig>,
         http1: Arc<ClientConfig>,
     ) -> Self {
-        let build = |tls: Arc<ClientConfig>| {
-            HyperClient::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(Duration::from_secs(20))
-                .pool_max_idle_per_host(64)
-                .http1_title_case_headers(true)
-                .http1_max_buf_size(HTTP_BUFFER)
-                .build(Connector {
-                    names: names.clone(),
-                    tls,
-                })
-        };
         let shared = Shared {
             actor: actor.to_owned(),
             names: names.clone(),
             journal: journal.clone(),
             join,
-            any: build(any),
-            http1: build(http1),
+            any: pool(names, &any, None),
+            http1: pool(names, &http1, None),
+            tls: [any, http1],
         };
         Self {
             shared: Arc::new(shared),
@@ -107,6 +117,31 @@ impl Client {
             shared: Arc::clone(&self.shared),
             http1_only: true,
             plain: self.plain,
+        }
+    }
+
+    /// The same client, with connections of its own that are only made to addresses the guard has nothing against. The
+    /// addresses it is asked about are those that are connected to, so that a name cannot lead elsewhere meanwhile; one
+    /// bad address of several is enough to make none (storage page §2.10).
+    pub fn guarded(
+        &self,
+        guard: impl Fn(IpAddr) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        let guard: Guard = Arc::new(guard);
+        let shared = &self.shared;
+        let [any, http1] = &shared.tls;
+        let shared = Shared {
+            actor: shared.actor.clone(),
+            names: shared.names.clone(),
+            journal: shared.journal.clone(),
+            join: Arc::clone(&shared.join),
+            any: pool(&shared.names, any, Some(&guard)),
+            http1: pool(&shared.names, http1, Some(&guard)),
+            tls: shared.tls.clone(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            ..*self
         }
     }
 

@@ -2,7 +2,7 @@
 //! client that may.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,6 +37,8 @@ pub(crate) enum ConnectError {
     #[error("no such host: {0}")]
     Unknown(String),
     #[error("{0}")]
+    Forbidden(String),
+    #[error("{0}")]
     Refused(#[source] io::Error),
     #[error("{0}")]
     Tls(#[source] io::Error),
@@ -46,10 +48,15 @@ pub(crate) enum ConnectError {
     NotHttp(String),
 }
 
+/// Says of an address why nobody may connect to it.
+pub(crate) type Guard = Arc<dyn Fn(IpAddr) -> Result<(), String> + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Connector {
     pub(crate) names: Names,
     pub(crate) tls: Arc<ClientConfig>,
+    /// Asked about every address of a name before the first is connected to.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// A connection as hyper wants it.
@@ -79,19 +86,21 @@ impl Connector {
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(usual);
         let work = async {
-            let tcp = match self.names.resolve(host, port) {
-                Some(addr) => TcpStream::connect(addr).await,
-                None => TcpStream::connect((host, port)).await,
-            };
-            let tcp = tcp.map_err(|error| match error.kind() {
-                io::ErrorKind::ConnectionRefused | io::ErrorKind::TimedOut => {
-                    ConnectError::Refused(error)
-                }
-                _ if self.names.resolve(host, port).is_none() => {
-                    ConnectError::Unknown(host.to_owned())
-                }
-                _ => ConnectError::Refused(error),
-            })?;
+            let addresses = self
+                .names
+                .addresses(host, port)
+                .await
+                .map_err(|_| ConnectError::Unknown(host.to_owned()))?;
+            if let Some(guard) = &self.guard {
+                let all = addresses.iter();
+                all.map(SocketAddr::ip)
+                    .try_for_each(|address| guard(address))
+                    .map_err(ConnectError::Forbidden)?;
+            }
+            // Only what was found, and looked at, is connected to: the name is not asked for again.
+            let tcp = TcpStream::connect(&addresses[..])
+                .await
+                .map_err(ConnectError::Refused)?;
             tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
             let peer = tcp.peer_addr().ok();
             if plain {

@@ -1,5 +1,7 @@
 //! Names on the stage: which actor answers at which URL, and on which socket.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -30,10 +32,20 @@ impl Place {
     }
 }
 
+/// Finds the addresses of a name that is not on the stage.
+type LookUp = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
 /// The run's topology, shared by all clients.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Names {
     places: Arc<RwLock<Vec<Place>>>,
+    look_up: Arc<RwLock<Option<LookUp>>>,
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Names").field(&self.all()).finish()
+    }
 }
 
 impl Names {
@@ -86,6 +98,33 @@ impl Names {
         host.parse::<IpAddr>()
             .ok()
             .map(|ip| SocketAddr::new(ip, port))
+    }
+
+    /// Every address of a URL's host and port: its place on the stage, or what the system's resolver says now.
+    pub async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Some(addr) = self.resolve(host, port) {
+            return Ok(vec![addr]);
+        }
+        if let Some(look_up) = self.own_look_up() {
+            return look_up(host, port);
+        }
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    fn own_look_up(&self) -> Option<LookUp> {
+        self.look_up
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Names that are not on the stage are looked up so, in place of the system's resolver: for a resolver that lies.
+    pub fn look_up_with(
+        &self,
+        look_up: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) {
+        let mut place = self.look_up.write().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(Arc::new(look_up));
     }
 }
 

@@ -61,7 +61,7 @@ impl Element {
         let tickets = redirects.then_some(seals);
         let known = macaroons.clone().or_else(|| tickets.clone());
         let door = Door::new(&actor, &config, dialect, area.clone(), known)?;
-        let copier = Copier::new(&config, dialect);
+        let copier = Copier::new(&actor, &config, dialect);
         let tape = config
             .tape
             .as_ref()

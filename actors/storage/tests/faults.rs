@@ -5,7 +5,13 @@
 
 mod stage;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::routing::any;
 use carnet_stage::{Actor, Effect, Event, Fault, FaultPlace};
+use futures_util::FutureExt as _;
+use http::{StatusCode, header};
 use http_body_util::BodyExt as _;
 use stage::{TestStage, config};
 
@@ -295,6 +301,62 @@ async fn a_client_that_leaves_takes_its_copy_with_it() {
             .status,
         404
     );
+}
+
+/// A name that leads elsewhere once it has been looked at (DNS rebinding), one with several addresses, and one that is
+/// only met on the way: nobody connects to an address that was not looked at (storage page §2.10).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_cannot_lead_a_careful_storage_element_elsewhere() {
+    let careful = "copies = { refuse_local = true, refuse_private = true }";
+    let test = TestStage::new(&[("se2", config(careful))]).await;
+    let token = test.token("storage.create:/");
+    let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = trap.local_addr().unwrap().port();
+    let here = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let public = std::net::SocketAddr::from(([192, 0, 2, 1], port));
+    let asked = AtomicUsize::new(0);
+    test.stage.names().look_up_with(move |host, _| {
+        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        match host {
+            "turns.example" => Ok(vec![if first { public } else { here }]),
+            "both.example" => Ok(vec![public, here]),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        }
+    });
+    for (case, name, status, text) in [
+        ("turns", "turns.example", 202, "failure: connection to"),
+        ("turned", "turns.example", 403, "connection to"),
+        ("one of two", "both.example", 403, "connection to"),
+    ] {
+        let source = format!("https://{name}:{port}/f");
+        let headers = [("source", &*source)];
+        let answer = test.ask("COPY", TARGET, &token, &headers, "").await;
+        let told = answer.text();
+        assert_eq!(answer.status, status, "{case}: {told}");
+        let last = told.lines().last().unwrap();
+        let wanted = format!("{text} local/private addresses is forbidden");
+        assert_eq!(last, wanted, "{case}");
+    }
+    let nobody = trap.accept().now_or_never();
+    assert!(nobody.is_none(), "somebody connected to {here}");
+
+    let test = TestStage::new(&[("se2", config("copies = { refuse_private = true }"))]).await;
+    let door = Router::new().fallback(any(|| async {
+        (
+            StatusCode::TEMPORARY_REDIRECT,
+            [(header::LOCATION, "https://inside.example/f")],
+        )
+    }));
+    test.serve_routes("door", door).await;
+    let inside = std::net::SocketAddr::from(([10, 0, 0, 1], 443));
+    let names = test.stage.names();
+    names.look_up_with(move |_, _| Ok(vec![inside]));
+    let headers = [("source", "https://door.example/f")];
+    let token = test.token("storage.create:/");
+    let told = test.ask("COPY", TARGET, &token, &headers, "").await.text();
+    let wanted = "failure: connection to local/private addresses is forbidden";
+    assert_eq!(told.lines().last(), Some(wanted));
+    test.stage.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
 //! Addresses a copy may not be made to, when the storage element is told to be careful (storage page §2.10).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use carnet_stage::Client;
 use url::{Host, Url};
 
+use crate::config::Copies;
 use crate::element::Element;
 
 /// What is refused.
@@ -58,9 +60,24 @@ fn refused_v6(address: Ipv6Addr, careful: Careful) -> bool {
     (careful.local && local) || (careful.private && private)
 }
 
-/// Resolves a URL's host and refuses it when any of its addresses is refused. Asked before every hop.
-pub(crate) async fn check(element: &Element, url: &Url) -> Result<(), String> {
-    let careful = careful(element);
+/// What is said of a refused address.
+pub(super) const FORBIDDEN: &str = "connection to local/private addresses is forbidden";
+
+/// The client that makes copies. It looks at the addresses it is about to connect to, on every hop: what a name led to
+/// a moment before says nothing.
+pub(super) fn client(client: &Client, config: &Copies) -> Client {
+    let client = client.http1().plain_too();
+    let careful = careful(config);
+    if careful == Careful::default() {
+        return client;
+    }
+    client.guarded(move |address| check_address(address, careful))
+}
+
+/// Resolves a URL's host and refuses it when any of its addresses is refused, so that whoever asks for a copy is told
+/// before anything else is done.
+pub(super) async fn check(element: &Element, url: &Url) -> Result<(), String> {
+    let careful = careful(&element.config.copies);
     if careful == Careful::default() {
         return Ok(());
     }
@@ -68,31 +85,26 @@ pub(crate) async fn check(element: &Element, url: &Url) -> Result<(), String> {
     let addresses: Vec<IpAddr> = match url.host() {
         Some(Host::Ipv4(address)) => vec![address.into()],
         Some(Host::Ipv6(address)) => vec![address.into()],
-        Some(Host::Domain(name)) => match element.actor.names().resolve(name, port) {
-            Some(address) => vec![address.ip()],
-            None => match tokio::net::lookup_host((name, port)).await {
-                Ok(found) => found.map(|address| address.ip()).collect(),
-                // Nobody is there to be guarded: the copy says so in its own words.
-                Err(_) => return Ok(()),
-            },
+        Some(Host::Domain(name)) => match element.actor.names().addresses(name, port).await {
+            Ok(found) => found.iter().map(SocketAddr::ip).collect(),
+            // Nobody is there to be guarded: the copy says so in its own words.
+            Err(_) => return Ok(()),
         },
         None => return Err("no host".into()),
     };
     addresses
         .iter()
-        .try_for_each(|address| check_address(element, *address))
+        .try_for_each(|address| check_address(*address, careful))
 }
 
-/// The same for the address that was connected to.
-pub(crate) fn check_address(element: &Element, address: IpAddr) -> Result<(), String> {
-    if refused(address, careful(element)) {
-        return Err("connection to local/private addresses is forbidden".into());
+fn check_address(address: IpAddr, careful: Careful) -> Result<(), String> {
+    if refused(address, careful) {
+        return Err(FORBIDDEN.into());
     }
     Ok(())
 }
 
-fn careful(element: &Element) -> Careful {
-    let copies = &element.config.copies;
+fn careful(copies: &Copies) -> Careful {
     Careful {
         local: copies.refuse_local,
         private: copies.refuse_private,

@@ -15,6 +15,7 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carnet_stage::{Actor, Client};
 use tokio::sync::Semaphore;
 
 use crate::answer::{self, Answer};
@@ -26,6 +27,7 @@ use request::Direction;
 /// What all copies of a storage element share.
 pub(crate) struct Copier {
     running: Arc<Semaphore>,
+    client: Client,
     pub(crate) first_marker: Duration,
     pub(crate) period: Duration,
     pub(crate) on_disconnect: OnDisconnect,
@@ -37,13 +39,14 @@ pub(crate) struct Copier {
 const MOST: usize = 100;
 
 impl Copier {
-    pub(crate) fn new(config: &Config, dialect: &Dialect) -> Self {
+    pub(crate) fn new(actor: &Actor, config: &Config, dialect: &Dialect) -> Self {
         let copies = &config.copies;
         let period = copies.marker_seconds.map_or(dialect.tpc.period, |s| {
             Duration::from_secs(u64::from(s.clamp(1, 30)))
         });
         Self {
             running: Arc::new(Semaphore::new(copies.most.unwrap_or(MOST).max(1))),
+            client: guard::client(actor.client(), copies),
             first_marker: dialect.tpc.first_marker,
             period,
             on_disconnect: copies.on_disconnect.unwrap_or(dialect.tpc.on_disconnect),
