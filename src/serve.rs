@@ -18,9 +18,6 @@ use crate::{Outcome, output};
 pub(crate) use self::directory::Directory;
 use self::lab::Lab;
 
-/// Records kept in memory while serving; the file has them all.
-const KEEP: usize = 1024;
-
 pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     let changes = Changes {
         set: options.set.clone(),
@@ -65,7 +62,8 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     };
     let lab = Lab::of(&mut scenario, options.admin);
     let journal_options = JournalOptions {
-        keep: if options.no_journal { 0 } else { KEEP },
+        // Nobody looks back at what is served: the file has it.
+        keep: 0,
         reveal: options.reveal_tokens,
         digests: false,
         ..JournalOptions::default()

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::order;
@@ -96,26 +97,23 @@ impl<'a> ClaimSet<'a> {
         out.push(b'}');
         out
     }
+}
 
-    /// The same as JSON, for the journal.
-    pub fn to_value(&self) -> Value {
-        let mut map = Map::with_capacity(self.claims.len());
-        for (name, claim) in &self.claims {
-            map.insert((*name).to_owned(), to_value(claim));
-        }
-        Value::Object(map)
+/// For the journal: the same without the issuer's habits of writing.
+impl Serialize for ClaimSet<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.claims.iter().map(|(name, claim)| (name, claim)))
     }
 }
 
-fn to_value(claim: &Claim<'_>) -> Value {
-    match claim {
-        Claim::Text(text) => Value::String(text.clone().into_owned()),
-        Claim::Number(n) => (*n).into(),
-        Claim::List(list) => list
-            .iter()
-            .map(|v| Value::String(v.clone().into_owned()))
-            .collect(),
-        Claim::Actors(chain) => actors(chain),
+impl Serialize for Claim<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => to.serialize_str(text),
+            Self::Number(n) => to.serialize_i64(*n),
+            Self::List(list) => to.collect_seq(list),
+            Self::Actors(chain) => actors(chain).serialize(to),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use carnet_stage::Issued;
+use carnet_stage::{Issued, Json};
 use serde_json::{Value, json};
 
 use crate::audience;
@@ -284,8 +284,8 @@ fn access_token(
         iat: now,
         nbf: has_nbf.then_some(now - offset),
         exp: Some(exp),
-        header: json!({"kid": key.kid(), "alg": key.algorithm().name()}),
-        claims: claims.to_value(),
+        header: key.told(),
+        claims: Json::of(&claims),
     };
     tell(issuer, issued);
     Ok(Access {
@@ -336,8 +336,8 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                 scope: ticket.holder.scope.to_string(),
                 iat: now,
                 exp,
-                header: json!({"alg": "none"}),
-                claims: claims(),
+                header: Json::of(&json!({"alg": "none"})),
+                claims: Json::of(&claims()),
                 ..Issued::default()
             });
             (Some(jti.as_u128()), Some(refresh_text(jti.as_u128(), exp)))
@@ -431,8 +431,8 @@ fn id_token(
         aud: vec![ticket.client.id.to_string()],
         iat: now,
         exp: Some(exp),
-        header: json!({"kid": key.kid(), "alg": key.algorithm().name()}),
-        claims: claims.to_value(),
+        header: key.told(),
+        claims: Json::of(&claims),
         ..Issued::default()
     });
     Ok(text)

@@ -265,7 +265,8 @@ fn token(issued: &Issued) -> Token {
         words
     };
     let mut act = Vec::new();
-    let mut rest = issued.claims.get("act");
+    let claims = issued.claims.value();
+    let mut rest = claims.get("act");
     while let Some(actor) = rest {
         act.extend(
             actor
@@ -275,8 +276,8 @@ fn token(issued: &Issued) -> Token {
         );
         rest = actor.get("act");
     }
-    let claims = issued
-        .claims
+    let claims = issued.claims.value();
+    let claims = claims
         .as_object()
         .into_iter()
         .flatten()

@@ -7,7 +7,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carnet_profile::testing::{Draft, Way};
-use carnet_stage::Issued;
+use carnet_stage::{Issued, Json};
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -192,8 +192,8 @@ fn tokens(
         iat: now,
         nbf: None,
         exp: Some(now + lifetime),
-        header: Value::Object(draft.header.clone()),
-        claims: Value::Object(draft.claims.clone()),
+        header: Json::of(&draft.header),
+        claims: Json::of(&draft.claims),
     });
     let scope = asked.scope.join(" ");
     let access = Access {

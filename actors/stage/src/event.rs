@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The number of a record; numbers rise by one from 1 within a run.
 pub type Seq = u64;
@@ -165,10 +166,42 @@ pub struct Issued {
     pub exp: Option<i64>,
     /// Decoded header.
     #[serde(default)]
-    pub header: Value,
+    #[schemars(with = "Value")]
+    pub header: Json,
     /// Decoded claims, in the token's order.
     #[serde(default)]
-    pub claims: Value,
+    #[schemars(with = "Value")]
+    pub claims: Json,
+}
+
+/// A JSON document, kept as its text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Json(Box<RawValue>);
+
+impl Json {
+    /// Whatever can be told as JSON; `null` when it cannot.
+    pub fn of(what: &impl Serialize) -> Self {
+        serde_json::value::to_raw_value(what)
+            .map(Self)
+            .unwrap_or_default()
+    }
+
+    /// The document taken apart.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self(RawValue::NULL.to_owned())
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
 }
 
 /// A judgement with every check.

@@ -14,7 +14,6 @@ use crate::cause::with_cause_sync;
 use crate::clock::{Clock, Stopwatch};
 use crate::event::{BodyRecord, Event, Exchange, Seq};
 use crate::journal::{Journal, Pending};
-use crate::redact::tokens_of;
 
 /// An exchange under way. The last handle dropped, or the answer's end, writes the record.
 #[derive(Clone)]
@@ -116,7 +115,6 @@ impl State {
         exchange.response_body = self.response.record();
         exchange.millis = self.watch.millis();
         exchange.failure = failure;
-        exchange.tokens = tokens_of(&exchange);
         pending.fill(Event::Exchange(Box::new(exchange)));
     }
 }

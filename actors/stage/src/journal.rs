@@ -1,7 +1,8 @@
 //! The one ordered journal: numbers every record, keeps it, hands it on in order.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::cause::current_cause;
 use crate::clock::Clock;
 use crate::event::{Event, Record, Seq};
 use crate::redact::redact_event;
+use crate::sink::{Lines, write_line};
 
 /// How a journal keeps and shows what it is told.
 #[derive(Clone, Debug)]
@@ -43,7 +45,7 @@ pub type Sink = Box<dyn FnMut(&Arc<Record>) + Send>;
 /// The journal. Clones write to the same one.
 ///
 /// A record's number is taken when the thing begins ([`Journal::reserve`]) so that consequences can name
-/// it, and it is filled in when the thing has ended. Sinks see records strictly by number;
+/// it, and it is filled in when the thing has ended. Sinks and files see records strictly by number;
 /// [`Journal::wait_for`] sees them as soon as they are filled.
 #[derive(Clone)]
 pub struct Journal {
@@ -53,22 +55,44 @@ pub struct Journal {
 struct Shared {
     clock: Clock,
     options: JournalOptions,
+    next: AtomicU64,
+    /// There are sinks.
+    watched: AtomicBool,
+    /// There are files.
+    lined: AtomicBool,
     inner: Mutex<Inner>,
     filled: watch::Sender<u64>,
     moved: Arc<AtomicU64>,
 }
 
 struct Inner {
-    next: Seq,
-    /// Filled records that wait for an earlier number.
-    waiting: BTreeMap<Seq, Arc<Record>>,
-    /// The next number the sinks will see.
+    /// What is filled and waits for an earlier number.
+    waiting: BTreeMap<Seq, Told>,
+    /// The next number the sinks and files will see.
     due: Seq,
     /// Records in the order they were filled, the last `keep`.
     kept: VecDeque<Arc<Record>>,
     /// How many were dropped from the front of `kept`.
     forgotten: u64,
     sinks: Vec<Sink>,
+    files: Vec<Arc<Lines>>,
+    /// Rooms of lines that have waited.
+    spare: Vec<Vec<u8>>,
+}
+
+/// A filled record as sinks and files want it.
+struct Told {
+    record: Option<Arc<Record>>,
+    line: Vec<u8>,
+}
+
+/// Rooms for lines that are kept for later ones, and the largest of them in bytes.
+const SPARE: usize = 64;
+const LARGE: usize = 64 << 10;
+
+thread_local! {
+    /// Where this thread forms its lines.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A number taken for something that has begun. Dropped unfilled, it becomes a note that says so.
@@ -85,17 +109,21 @@ impl Journal {
     /// An empty journal that reads its times from `clock`.
     pub fn new(clock: Clock, options: JournalOptions) -> Self {
         let inner = Inner {
-            next: 1,
             waiting: BTreeMap::new(),
             due: 1,
             kept: VecDeque::new(),
             forgotten: 0,
             sinks: Vec::new(),
+            files: Vec::new(),
+            spare: Vec::new(),
         };
         Self {
             shared: Arc::new(Shared {
                 clock,
                 options,
+                next: AtomicU64::new(1),
+                watched: AtomicBool::new(false),
+                lined: AtomicBool::new(false),
                 inner: Mutex::new(inner),
                 filled: watch::channel(0).0,
                 moved: Arc::default(),
@@ -110,12 +138,27 @@ impl Journal {
 
     /// Whether anything is kept or handed on; when not, nobody need gather what to tell.
     pub fn is_listening(&self) -> bool {
-        self.shared.options.keep > 0 || !self.lock().sinks.is_empty()
+        self.shared.options.keep > 0 || self.is_watched() || self.is_lined()
     }
 
     /// Adds a receiver of every later record.
     pub fn add_sink(&self, sink: Sink) {
         self.lock().sinks.push(sink);
+        self.shared.watched.store(true, Ordering::Release);
+    }
+
+    /// Adds a file that every later record is written to.
+    pub(crate) fn add_file(&self, file: Arc<Lines>) {
+        self.lock().files.push(file);
+        self.shared.lined.store(true, Ordering::Release);
+    }
+
+    fn is_watched(&self) -> bool {
+        self.shared.watched.load(Ordering::Acquire)
+    }
+
+    fn is_lined(&self) -> bool {
+        self.shared.lined.load(Ordering::Acquire)
     }
 
     /// Takes the next number for something that begins now, caused by the running task's cause.
@@ -126,13 +169,9 @@ impl Journal {
     /// Takes the next number for something that `cause` led to.
     pub fn reserve_after(&self, actor: &str, cause: Option<Seq>) -> Pending {
         let at = self.shared.clock.now();
-        let mut inner = self.lock();
-        let seq = inner.next;
-        inner.next += 1;
-        drop(inner);
         Pending {
             journal: self.clone(),
-            seq,
+            seq: self.shared.next.fetch_add(1, Ordering::Relaxed),
             at,
             actor: actor.to_owned(),
             cause,
@@ -169,7 +208,7 @@ impl Journal {
 
     /// Numbers given out so far.
     pub fn len(&self) -> u64 {
-        self.lock().next - 1
+        self.shared.next.load(Ordering::Relaxed) - 1
     }
 
     /// Whether nothing was recorded yet.
@@ -213,38 +252,76 @@ impl Journal {
     }
 
     fn finish(&self, mut record: Record) {
-        if !self.shared.options.reveal {
-            redact_event(&mut record.event);
-        }
-        let record = Arc::new(record);
+        redact_event(&mut record.event, self.shared.options.reveal);
+        // The line is formed here, where the record was made and is taken apart again: between threads, allocators
+        // wait for each other.
+        ROOM.with_borrow_mut(|line| {
+            line.clear();
+            if self.is_lined() {
+                write_line(&record, line);
+            }
+            let seq = record.seq;
+            let kept = self.shared.options.keep > 0;
+            let record = (kept || self.is_watched()).then(|| Arc::new(record));
+            self.tell(seq, record, line);
+            if kept {
+                self.shared.filled.send_modify(|n| *n += 1);
+            }
+            line.shrink_to(LARGE);
+        });
+    }
+
+    fn tell(&self, seq: Seq, record: Option<Arc<Record>>, line: &[u8]) {
         let mut inner = self.lock();
-        inner.kept.push_back(Arc::clone(&record));
         // Taken apart when nobody waits for the lock any more.
         let mut forgotten = Vec::new();
-        while inner.kept.len() > self.shared.options.keep {
-            forgotten.extend(inner.kept.pop_front());
-            inner.forgotten += 1;
-        }
-        if inner.sinks.is_empty() {
-            inner.due = inner.due.max(record.seq + 1);
-        } else {
-            inner.waiting.insert(record.seq, record);
-            let Inner {
-                waiting,
-                due,
-                sinks,
-                ..
-            } = &mut *inner;
-            while let Some(ready) = waiting.remove(due) {
-                for sink in sinks.iter_mut() {
-                    sink(&ready);
-                }
-                *due += 1;
+        if let Some(record) = record.as_ref().filter(|_| self.shared.options.keep > 0) {
+            inner.kept.push_back(Arc::clone(record));
+            while inner.kept.len() > self.shared.options.keep {
+                forgotten.extend(inner.kept.pop_front());
+                inner.forgotten += 1;
             }
+        }
+        if inner.sinks.is_empty() && inner.files.is_empty() {
+            inner.due = inner.due.max(seq + 1);
+        } else if seq <= inner.due {
+            inner.hand_on(record.as_ref(), line);
+            inner.due = inner.due.max(seq + 1);
+            inner.catch_up();
+        } else {
+            let mut room = inner.spare.pop().unwrap_or_default();
+            room.extend_from_slice(line);
+            inner.waiting.insert(seq, Told { record, line: room });
         }
         drop(inner);
         drop(forgotten);
-        self.shared.filled.send_modify(|n| *n += 1);
+    }
+}
+
+impl Inner {
+    fn hand_on(&mut self, record: Option<&Arc<Record>>, line: &[u8]) {
+        if let Some(record) = record {
+            for sink in &mut self.sinks {
+                sink(record);
+            }
+        }
+        if !line.is_empty() {
+            for file in &self.files {
+                file.push(line);
+            }
+        }
+    }
+
+    /// Hands on what has waited for the number that was told last.
+    fn catch_up(&mut self) {
+        while let Some(Told { record, mut line }) = self.waiting.remove(&self.due) {
+            self.hand_on(record.as_ref(), &line);
+            self.due += 1;
+            if self.spare.len() < SPARE && line.capacity() <= LARGE {
+                line.clear();
+                self.spare.push(line);
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub use chance::Chance;
 pub use client::{Client, ClientError};
 pub use clock::{Clock, Stopwatch};
 pub use event::{
-    BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Judged, Note,
+    BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Json, Judged, Note,
     Record, Seq, StateChange, Step, TokenUse,
 };
 pub use faults::{Effect, Fault, FaultPlace, Faults};

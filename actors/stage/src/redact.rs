@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -131,15 +132,23 @@ fn next_token(text: &str, from: usize) -> Option<(usize, usize)> {
 
 /// `text` with every JWT replaced by `eyJ…<jti>`.
 pub fn redact_text(text: &str) -> Cow<'_, str> {
-    let Some((mut begin, mut end)) = next_token(text, 0) else {
-        return Cow::Borrowed(text);
-    };
+    match named_tokens(text, |_| {}) {
+        Some(redacted) => Cow::Owned(redacted),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// `text` with every JWT replaced, and its name told; `None` when there is none.
+fn named_tokens(text: &str, mut told: impl FnMut(String)) -> Option<String> {
+    let (mut begin, mut end) = next_token(text, 0)?;
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     loop {
+        let name = name_of(&text[begin..end]);
         out.push_str(&text[done..begin]);
         out.push_str("eyJ…");
-        out.push_str(&name_of(&text[begin..end]));
+        out.push_str(&name);
+        told(name);
         done = end;
         match next_token(text, done) {
             Some(next) => (begin, end) = next,
@@ -147,13 +156,15 @@ pub fn redact_text(text: &str) -> Cow<'_, str> {
         }
     }
     out.push_str(&text[done..]);
-    Cow::Owned(out)
+    Some(out)
 }
 
-/// Takes tokens and secrets out of a record's event.
-pub(crate) fn redact_event(event: &mut Event) {
+/// Takes tokens and secrets out of a record's event, and notes which tokens an exchange carried. With `reveal` everything
+/// stays, and the tokens are noted all the same.
+pub(crate) fn redact_event(event: &mut Event, reveal: bool) {
     match event {
-        Event::Exchange(exchange) => redact_exchange(exchange),
+        Event::Exchange(exchange) => redact_exchange(exchange, reveal),
+        _ if reveal => {}
         Event::Note(note) => redact_string(&mut note.text),
         Event::State(change) => redact_string(&mut change.why),
         Event::Fault(fault) => redact_string(&mut fault.did),
@@ -179,56 +190,214 @@ fn redact_string(text: &mut String) {
     }
 }
 
-fn redact_exchange(exchange: &mut Exchange) {
-    redact_url(&mut exchange.url);
-    for (name, value) in exchange
-        .request_headers
-        .iter_mut()
-        .chain(&mut exchange.response_headers)
-    {
-        redact_header(name, value);
+fn redact_exchange(exchange: &mut Exchange, reveal: bool) {
+    let mut seen = Seen(std::mem::take(&mut exchange.tokens));
+    let put = |text: &mut String, redacted: Option<String>| {
+        if let Some(redacted) = redacted.filter(|_| !reveal) {
+            *text = redacted;
+        }
+    };
+    for (name, value) in &mut exchange.request_headers {
+        let redacted = seen.header(name, value);
+        put(value, redacted);
     }
+    let redacted = seen.url(None, &exchange.url);
+    put(&mut exchange.url, redacted);
     for body in [&mut exchange.request_body, &mut exchange.response_body] {
         if let Some(text) = &mut body.text {
-            redact_body(text);
+            let redacted = seen.body(text);
+            put(text, redacted);
         }
     }
-    if let Some(failure) = &mut exchange.failure {
+    for (name, value) in &mut exchange.response_headers {
+        let redacted = seen.header(name, value);
+        put(value, redacted);
+    }
+    exchange.tokens = seen.0;
+    if let Some(failure) = exchange.failure.as_mut().filter(|_| !reveal) {
         redact_string(failure);
     }
 }
 
-fn redact_url(url: &mut String) {
-    if let Some(at) = url.find('?') {
-        let query = redact_form(&url[at + 1..]);
-        url.truncate(at + 1);
-        url.push_str(&query);
+/// Where a token stands that stands in no header and no member.
+const BODY: &str = "body";
+
+/// The tokens of an exchange, each with the header or member it stands in. Every look at a part of the exchange gives that
+/// part without its tokens and secrets, or `None` when it has none.
+struct Seen(Vec<TokenUse>);
+
+impl Seen {
+    fn text(&mut self, place: &str, text: &str) -> Option<String> {
+        named_tokens(text, |jti| {
+            // A token may stand in a name, too.
+            let place = redact_text(place).into_owned();
+            let token = TokenUse { place, jti };
+            if !self.0.contains(&token) {
+                self.0.push(token);
+            }
+        })
+    }
+
+    /// The value of a member, which may be a secret whatever it looks like.
+    fn member(&mut self, place: &str, name: &str, value: &str) -> Option<String> {
+        self.text(place, value).or_else(|| {
+            let secret = !value.is_empty() && SECRET_MEMBERS.contains(&name);
+            secret.then(|| "…".to_owned())
+        })
+    }
+
+    fn header(&mut self, name: &str, value: &str) -> Option<String> {
+        if name.eq_ignore_ascii_case("location") {
+            return self.url(Some(name), value);
+        }
+        if let Some(redacted) = self.text(name, value) {
+            return Some(redacted);
+        }
+        let ends = |with: &str| {
+            let from = name.len().checked_sub(with.len());
+            from.and_then(|from| name.get(from..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(with))
+        };
+        if SECRET_HEADERS
+            .iter()
+            .any(|secret| secret.eq_ignore_ascii_case(name))
+        {
+            let keep = if ends("cookie") {
+                value.split('=').next().unwrap_or_default()
+            } else {
+                ""
+            };
+            Some(if keep.is_empty() {
+                "…".to_owned()
+            } else {
+                format!("{keep}=…")
+            })
+        } else if ends("authorization") {
+            Some(redact_authorization(value))
+        } else {
+            None
+        }
+    }
+
+    /// The query is a form; in a header its tokens stand in the header.
+    fn url(&mut self, header: Option<&str>, url: &str) -> Option<String> {
+        match url.split_once('?') {
+            None => self.text(header.unwrap_or("url"), url),
+            Some((before, query)) => {
+                let path = self.text(header.unwrap_or("url"), before);
+                let query = match self.form(header, query) {
+                    Some(query) => Cow::Owned(query),
+                    None if path.is_none() => return None,
+                    None => Cow::Borrowed(query),
+                };
+                Some(format!("{}?{query}", path.as_deref().unwrap_or(before)))
+            }
+        }
+    }
+
+    fn form(&mut self, place: Option<&str>, text: &str) -> Option<String> {
+        let mut pieces = Pieces::of(text);
+        let mut at = 0;
+        for pair in text.split('&') {
+            match pair.split_once('=') {
+                Some((name, value)) => {
+                    let redacted = self.text(place.unwrap_or(name), name);
+                    pieces.put(at..at + name.len(), redacted);
+                    let redacted = self.member(place.unwrap_or(name), name, value);
+                    pieces.put(at + name.len() + 1..at + pair.len(), redacted);
+                }
+                None => pieces.put(at..at + pair.len(), self.text(place.unwrap_or(BODY), pair)),
+            }
+            at += pair.len() + 1;
+        }
+        pieces.whole()
+    }
+
+    fn body(&mut self, text: &str) -> Option<String> {
+        if text.trim_start().starts_with(['{', '[']) {
+            if let Some(values) = strings::values(text) {
+                return self.values(text, &values);
+            }
+            if let Ok(mut value) = serde_json::from_str::<serde_json::Value>(text) {
+                return self.json("", &mut value).then(|| value.to_string());
+            }
+        } else if text.contains('=') && !text.contains(['<', '\n']) {
+            return self.form(None, text);
+        }
+        self.text(BODY, text)
+    }
+
+    fn values(&mut self, text: &str, values: &[strings::Value<'_>]) -> Option<String> {
+        let mut pieces = Pieces::of(text);
+        let mut done = 0;
+        for (name, contents) in values {
+            let redacted = self.text(BODY, &text[done..contents.start]);
+            pieces.put(done..contents.start, redacted);
+            let redacted = self.member(name, name, &text[contents.clone()]);
+            pieces.put(contents.clone(), redacted);
+            done = contents.end;
+        }
+        pieces.put(done..text.len(), self.text(BODY, &text[done..]));
+        pieces.whole()
+    }
+
+    /// Whether anything was taken out of a document; `name`: the member that it is.
+    fn json(&mut self, name: &str, value: &mut serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => match self.member(name, name, text) {
+                Some(redacted) => {
+                    *text = redacted;
+                    true
+                }
+                None => false,
+            },
+            serde_json::Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |any, item| self.json(name, item) | any),
+            serde_json::Value::Object(members) => {
+                let named = |(name, mut member): (String, serde_json::Value)| {
+                    let inside = self.json(&name, &mut member);
+                    let name = self.text(BODY, &name).ok_or(name);
+                    let any = inside | name.is_ok();
+                    (any, name.unwrap_or_else(|name| name), member)
+                };
+                let told: Vec<_> = std::mem::take(members).into_iter().map(named).collect();
+                let any = told.iter().any(|(any, ..)| *any);
+                members.extend(told.into_iter().map(|(_, name, member)| (name, member)));
+                any
+            }
+            _ => false,
+        }
     }
 }
 
-fn redact_header(name: &str, value: &mut String) {
-    if name.eq_ignore_ascii_case("location") {
-        redact_url(value);
-        return;
+/// A text of which pieces are replaced, in order.
+struct Pieces<'a> {
+    text: &'a str,
+    out: String,
+    done: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            text,
+            out: String::new(),
+            done: 0,
+        }
     }
-    if let Cow::Owned(redacted) = redact_text(value) {
-        *value = redacted;
-        return;
+
+    fn put(&mut self, piece: Range<usize>, by: Option<String>) {
+        if let Some(by) = by {
+            self.out.push_str(&self.text[self.done..piece.start]);
+            self.out.push_str(&by);
+            self.done = piece.end;
+        }
     }
-    let lower = name.to_ascii_lowercase();
-    if SECRET_HEADERS.contains(&lower.as_str()) {
-        let keep = if lower.ends_with("cookie") {
-            value.split('=').next().unwrap_or_default()
-        } else {
-            ""
-        };
-        *value = if keep.is_empty() {
-            "…".to_owned()
-        } else {
-            format!("{keep}=…")
-        };
-    } else if lower.ends_with("authorization") {
-        *value = redact_authorization(value);
+
+    /// The text with its pieces replaced; `None` when none was.
+    fn whole(self) -> Option<String> {
+        (self.done > 0).then(|| self.out + &self.text[self.done..])
     }
 }
 
@@ -246,150 +415,6 @@ fn redact_authorization(value: &str) -> String {
         }
     }
     format!("{scheme} …")
-}
-
-fn redact_body(text: &mut String) {
-    let trimmed = text.trim_start();
-    if trimmed.starts_with('{') || trimmed.starts_with('[') {
-        if let Some(values) = strings::values(text) {
-            if let Some(redacted) = redact_values(text, &values) {
-                *text = redacted;
-            }
-            return;
-        }
-        if let Ok(mut value) = serde_json::from_str::<serde_json::Value>(text) {
-            if redact_json(&mut value) {
-                *text = value.to_string();
-            }
-            return;
-        }
-    } else if text.contains('=') && !text.contains('<') && !text.contains('\n') {
-        *text = redact_form(text);
-        return;
-    }
-    redact_string(text);
-}
-
-/// The JSON text with tokens and secrets taken out of its strings; `None` when there were none.
-fn redact_values(text: &str, values: &[strings::Value<'_>]) -> Option<String> {
-    let mut out = String::new();
-    let mut done = 0;
-    for (name, contents) in values {
-        let secret = SECRET_MEMBERS.contains(name) && !contents.is_empty();
-        let value = match redact_text(&text[contents.clone()]) {
-            Cow::Borrowed(_) if secret => Cow::Borrowed("…"),
-            Cow::Borrowed(_) => continue,
-            redacted @ Cow::Owned(_) => redacted,
-        };
-        out.push_str(&text[done..contents.start]);
-        out.push_str(&value);
-        done = contents.end;
-    }
-    (done > 0).then(|| out + &text[done..])
-}
-
-/// Whether anything was taken out.
-fn redact_json(value: &mut serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => match redact_text(text) {
-            Cow::Owned(redacted) => {
-                *text = redacted;
-                true
-            }
-            Cow::Borrowed(_) => false,
-        },
-        serde_json::Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |any, item| redact_json(item) | any),
-        serde_json::Value::Object(members) => {
-            members.iter_mut().fold(false, |any, (name, member)| {
-                let changed = redact_json(member);
-                if !changed && member.is_string() && SECRET_MEMBERS.contains(&name.as_str()) {
-                    *member = "…".into();
-                    return true;
-                }
-                changed | any
-            })
-        }
-        _ => false,
-    }
-}
-
-fn redact_form(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (i, pair) in text.split('&').enumerate() {
-        if i > 0 {
-            out.push('&');
-        }
-        let redacted = redact_text(pair);
-        match (pair.split_once('='), &redacted) {
-            (Some((name, value)), Cow::Borrowed(_))
-                if !value.is_empty() && SECRET_MEMBERS.contains(&name) =>
-            {
-                out.push_str(name);
-                out.push_str("=…");
-            }
-            _ => out.push_str(&redacted),
-        }
-    }
-    out
-}
-
-/// Every JWT in an exchange, with the header or member it stands in. Call before redaction.
-pub(crate) fn tokens_of(exchange: &Exchange) -> Vec<TokenUse> {
-    let mut found: Vec<TokenUse> = Vec::new();
-    let mut add = |place: &str, text: &str| {
-        let mut from = 0;
-        while let Some((begin, end)) = next_token(text, from) {
-            let token = TokenUse {
-                place: place.to_owned(),
-                jti: name_of(&text[begin..end]),
-            };
-            if !found.contains(&token) {
-                found.push(token);
-            }
-            from = end;
-        }
-    };
-    for (name, value) in &exchange.request_headers {
-        add(name, value);
-    }
-    if let Some((_, query)) = exchange.url.split_once('?') {
-        for pair in query.split('&') {
-            add(pair.split('=').next().unwrap_or_default(), pair);
-        }
-    }
-    for body in [&exchange.request_body, &exchange.response_body] {
-        let Some(text) = &body.text else { continue };
-        if text.trim_start().starts_with(['{', '[']) {
-            if let Some(values) = strings::values(text) {
-                for (name, contents) in values {
-                    add(name, &text[contents]);
-                }
-            } else if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
-                walk(&value, "", &mut add);
-            }
-        } else {
-            for pair in text.split('&') {
-                add(pair.split('=').next().unwrap_or_default(), pair);
-            }
-        }
-    }
-    for (name, value) in &exchange.response_headers {
-        add(name, value);
-    }
-    found
-}
-
-fn walk(value: &serde_json::Value, name: &str, add: &mut impl FnMut(&str, &str)) {
-    match value {
-        serde_json::Value::String(text) => add(name, text),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, name, add)),
-        serde_json::Value::Object(members) => members
-            .iter()
-            .for_each(|(name, member)| walk(member, name, add)),
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -420,9 +445,8 @@ mod tests {
             ("Accept", "*/*", "*/*"),
         ];
         for (name, value, wanted) in headers {
-            let mut value = value.to_owned();
-            redact_header(name, &mut value);
-            assert_eq!(value, wanted, "{name}");
+            let shown = Seen(Vec::new()).header(name, value);
+            assert_eq!(shown.as_deref().unwrap_or(value), wanted, "{name}");
         }
         let bodies = [
             (
@@ -446,9 +470,41 @@ mod tests {
                 r#"{"plain": "s",  "n": 1}"#,
             ),
         ];
-        for (mut body, wanted) in bodies {
-            redact_body(&mut body);
-            assert_eq!(body, wanted);
+        for (body, wanted) in bodies {
+            let shown = Seen(Vec::new()).body(&body);
+            assert_eq!(shown.as_deref().unwrap_or(&body), wanted);
+        }
+    }
+
+    #[test]
+    fn tokens_are_noted_with_the_place_they_stand_in() {
+        let query = format!("https://h.example/x?authz={TOKEN}&n=1");
+        let form = format!("subject_token={TOKEN}&{TOKEN}=x");
+        let json = format!(r#"{{"a":{{"access_token":"{TOKEN}"}},"{TOKEN}":1}}"#);
+        let escaped = format!(r#"{{"why":"{TOKEN}\n","{TOKEN}":"x"}}"#);
+        let text = format!("no, {TOKEN} is not good");
+        let cases: [(&str, &[&str]); 6] = [
+            (&format!("https://h.example/{TOKEN}"), &["url"]),
+            (&query, &["authz"]),
+            (&form, &["subject_token", "eyJ…42"]),
+            (&json, &["access_token", "body"]),
+            (&escaped, &["why", "body"]),
+            (&text, &["body"]),
+        ];
+        for (text, places) in cases {
+            for reveal in [false, true] {
+                let mut exchange = Exchange::default();
+                if text.starts_with("https:") {
+                    exchange.url = text.to_owned();
+                } else {
+                    exchange.response_body.text = Some(text.to_owned());
+                }
+                redact_exchange(&mut exchange, reveal);
+                let found: Vec<&str> = exchange.tokens.iter().map(|t| &*t.place).collect();
+                assert_eq!(found, places, "{text}");
+                let told = format!("{exchange:?}");
+                assert_eq!(told.contains(TOKEN), reveal, "{told}");
+            }
         }
     }
 }

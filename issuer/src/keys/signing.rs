@@ -10,7 +10,8 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use carnet_stage::Json;
+use serde_json::{Map, Value, json};
 
 use super::KeyError;
 use crate::config::Algorithm;
@@ -25,6 +26,7 @@ pub struct SigningKey {
     kid: String,
     pair: Pair,
     header: String,
+    told: Json,
     random: SystemRandom,
 }
 
@@ -71,15 +73,12 @@ impl SigningKey {
         } else {
             Algorithm::Es256
         };
-        let kid_json = Value::String(kid.to_owned());
-        let header = URL_SAFE_NO_PAD.encode(format!(
-            r#"{{"kid":{kid_json},"alg":"{}"}}"#,
-            algorithm.name()
-        ));
+        let header = json!({"kid": kid, "alg": algorithm.name()});
         Self {
             kid: kid.to_owned(),
             pair,
-            header,
+            header: URL_SAFE_NO_PAD.encode(header.to_string()),
+            told: Json::of(&header),
             random: SystemRandom::new(),
         }
     }
@@ -101,6 +100,11 @@ impl SigningKey {
     /// Its `kid`.
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// The header of its tokens, for the journal.
+    pub fn told(&self) -> Json {
+        self.told.clone()
     }
 
     /// Its algorithm.

@@ -207,8 +207,8 @@ impl Maker {
         Token {
             name: short_jti(&token.jti),
             summary: self.line(&token_summary(token)),
-            header: mask::shown(&json::inline(&token.header), self.reveal),
-            payload: pretty(&token.claims),
+            header: mask::shown(&json::inline(&token.header.value()), self.reveal),
+            payload: pretty(&token.claims.value()),
             times: times
                 .into_iter()
                 .map(|(name, value)| Named {

@@ -48,7 +48,10 @@ pub(super) fn tell(
 fn decoded(sheet: &mut Sheet, token: &Issued) {
     let palette = sheet.palette();
     let room = sheet.room(6);
-    for (title, value) in [("✻ Header", &token.header), ("✻ Payload", &token.claims)] {
+    for (title, value) in [
+        ("✻ Header", token.header.value()),
+        ("✻ Payload", token.claims.value()),
+    ] {
         if value.is_null() {
             continue;
         }
@@ -56,9 +59,9 @@ fn decoded(sheet: &mut Sheet, token: &Issued) {
         sheet.inner(4, 6, &title);
         let header = title.contains("Header");
         let lines = if header {
-            vec![json::inline(value)]
+            vec![json::inline(&value)]
         } else {
-            json::lines(value, room)
+            json::lines(&value, room)
         };
         for line in lines {
             let start = line.len() - line.trim_start().len();

@@ -14,7 +14,7 @@ pub use troubles::{hostile, refusal};
 
 use carnet_report::Outcome;
 use carnet_stage::{
-    BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Judged, Note,
+    BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Json, Judged, Note,
     Record, Seq, StateChange, Step, TokenUse,
 };
 use jiff::Timestamp;
@@ -208,17 +208,19 @@ pub fn access(
         iat: START,
         nbf: Some(START),
         exp: Some(START + 3_600),
-        header: json!({"kid": "rsa1", "alg": "RS256"}),
-        claims: json!({
+        header: Json::of(&json!({"kid": "rsa1", "alg": "RS256"})),
+        claims: Json::of(&json!({
             "wlcg.ver": "1.0", "sub": sub, "aud": aud_claim, "nbf": START, "scope": scope,
             "iss": "https://iam.example/", "exp": START + 3_600, "iat": START, "jti": jti, "client_id": client,
-        }),
+        })),
     }
 }
 
 pub fn with_groups(mut token: Issued, groups: &[&str]) -> Issued {
     token.groups = Some(groups.iter().map(|one| (*one).to_owned()).collect());
-    token.claims["wlcg.groups"] = json!(groups);
+    let mut claims = token.claims.value();
+    claims["wlcg.groups"] = json!(groups);
+    token.claims = Json::of(&claims);
     token
 }
 
@@ -232,8 +234,8 @@ pub fn refresh(parent: &str) -> Issued {
         sub: "rucio.example".into(),
         iat: START,
         exp: Some(START + 2_592_000),
-        header: json!({"alg": "none"}),
-        claims: json!({"exp": START + 2_592_000, "jti": REFRESH}),
+        header: Json::of(&json!({"alg": "none"})),
+        claims: Json::of(&json!({"exp": START + 2_592_000, "jti": REFRESH})),
         ..Issued::default()
     }
 }
