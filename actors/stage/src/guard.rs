@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::head::{self, Chunk, Chunks, Framing, Refused};
-use crate::passing::pass_writes;
+use crate::interim::{Interim, Writer};
 
 /// The header that stands in for a request that is refused; its value is a secret of the stage.
 pub(crate) const REFUSED_HEADER: &str = "x-stage-refused";
@@ -26,6 +26,7 @@ pub(crate) type Refusal = Arc<OnceLock<Refused>>;
 /// A guarded connection.
 pub(crate) struct Guard<S> {
     inner: S,
+    interim: Writer,
     refusal: Refusal,
     secret: Arc<str>,
     place: Place,
@@ -54,9 +55,16 @@ enum Place {
 
 impl<S> Guard<S> {
     /// Guards a connection; with `http1` off, it only passes bytes on.
-    pub(crate) fn new(inner: S, http1: bool, refusal: Refusal, secret: Arc<str>) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        http1: bool,
+        refusal: Refusal,
+        interim: Interim,
+        secret: Arc<str>,
+    ) -> Self {
         Self {
             inner,
+            interim: Writer::new(interim),
             refusal,
             secret,
             place: if http1 { Place::Head(0) } else { Place::Beyond },
@@ -214,7 +222,44 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     }
 }
 
-pass_writes!(Guard);
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.interim
+            .poll_write(Pin::new(&mut this.inner), cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let inner = Pin::new(&mut this.inner);
+        match slices.iter().find(|slice| !slice.is_empty()) {
+            Some(first) if this.interim.concerns(first) => {
+                this.interim.poll_write(inner, cx, first)
+            }
+            _ => inner.poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -226,7 +271,13 @@ mod tests {
         let passed = std::thread::Builder::new()
             .stack_size(128 * 1024)
             .spawn(move || {
-                let mut guard = Guard::new(tokio::io::empty(), true, Refusal::default(), "".into());
+                let mut guard = Guard::new(
+                    tokio::io::empty(),
+                    true,
+                    Refusal::default(),
+                    Interim::default(),
+                    "".into(),
+                );
                 guard.take(&heads);
                 (guard.good == heads, guard.held.len())
             })

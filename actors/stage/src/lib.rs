@@ -14,9 +14,11 @@ mod clock;
 mod connector;
 mod event;
 mod exchange;
+mod expect;
 mod faults;
 mod guard;
 mod head;
+mod interim;
 mod journal;
 mod names;
 pub mod page;
@@ -42,7 +44,9 @@ pub use event::{
     BodyRecord, CheckRecord, Event, Exchange, Expectation, FaultEvent, Issued, Json, Judged, Note,
     Record, Seq, StateChange, Step, TokenUse,
 };
+pub use expect::expecting;
 pub use faults::{Effect, Fault, FaultPlace, Faults};
+pub use interim::Interim;
 pub use journal::{Journal, JournalOptions, Pending, Sink};
 pub use names::{Names, Place};
 pub use patience::Patience;

@@ -32,6 +32,7 @@ use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::guard::{Guard, REFUSED_HEADER, Refusal};
 use crate::head::Refused;
+use crate::interim::Interim;
 use crate::journal::Journal;
 use crate::unread::{Streams, Taking};
 
@@ -127,11 +128,16 @@ impl Server {
             .initial_connection_window_size(4 << 20);
         let http1 = tls.get_ref().1.alpn_protocol() != Some(b"h2");
         let refusal = Refusal::default();
-        let guarded = Guard::new(tls, http1, refusal.clone(), Arc::clone(&self.join));
+        let interim = Interim::default();
+        let join = Arc::clone(&self.join);
+        let guarded = Guard::new(tls, http1, refusal.clone(), interim.clone(), join);
         let server = Arc::clone(&self);
         let streams = (!http1).then(Arc::<Streams>::default);
         let watched = streams.clone();
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if http1 && request.headers().contains_key(header::EXPECT) {
+                request.extensions_mut().insert(interim.clone());
+            }
             let answer = Arc::clone(&server).answer(request, peer, refusal.clone());
             let watched = watched.clone();
             async move {

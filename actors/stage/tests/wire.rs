@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +12,7 @@ use axum::routing::any;
 use carnet_certs::Authority;
 use carnet_stage::{
     Actor, Body, Chance, Clock, Event, JournalOptions, ServerOptions, Stage, StageOptions,
+    expecting,
 };
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
@@ -169,6 +172,36 @@ async fn a_client_that_stops_reading_is_not_waited_for() {
         let ended = Clock::within_real(Duration::from_secs(10), told).await;
         assert!(ended.is_some(), "{version}: the file is still held open");
         drop(unread);
+    }
+    stage.stop().await;
+}
+
+/// RFC 9110 §10.1.1: what was not asked for is not sent.
+#[tokio::test]
+async fn a_body_that_waits_leaves_when_a_100_asks_for_it() {
+    let stage = stage();
+    let se1 = place(&stage, "se1").await;
+    let fts = place(&stage, "fts").await;
+    let router = Router::new()
+        .route("/wanted", any(|body: bytes::Bytes| async move { body }))
+        .route("/refused", any(|| async { StatusCode::FORBIDDEN }));
+    stage.open(se1.place(), router).unwrap();
+    for (path, status, body) in [("wanted", 200, "data"), ("refused", 403, "")] {
+        let asked = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&asked);
+        let data = futures_util::stream::once(async move {
+            told.store(true, Ordering::Relaxed);
+            Ok::<_, std::io::Error>("data")
+        });
+        let request = Request::put(format!("https://se1.example/{path}"))
+            .header("content-length", "4")
+            .body(Body::from_stream(data))
+            .unwrap();
+        let answer = fts.client().http1().send(expecting(request)).await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let said = carnet_stage::body::read_limited(answer.into_body(), 100);
+        assert_eq!(said.await.unwrap(), body, "{path}");
+        assert_eq!(asked.load(Ordering::Relaxed), status == 200, "{path}");
     }
     stage.stop().await;
 }

@@ -7,7 +7,7 @@ mod catalogue;
 use std::time::Duration;
 
 use axum::body::Body;
-use carnet_stage::{ClientError, Effect, Event, Fault, FaultEvent, FaultPlace};
+use carnet_stage::{ClientError, Effect, Event, Fault, FaultEvent, FaultPlace, Interim};
 use http::{HeaderName, HeaderValue, Method, Response, header};
 
 use crate::answer::{self, Answer};
@@ -102,6 +102,23 @@ fn words(effect: &Effect) -> String {
         Effect::OmitHeader(name) => format!("leaves {name} out"),
         Effect::SetHeader(line) => format!("sets {line}"),
         Effect::Named(name) => catalogue::does(name),
+    }
+}
+
+/// Adds to the `100 Continue` of a request what must not be there: fields of a final answer (RFC 9110 §8.6, RFC 9112
+/// §6.1), or a line that is no field.
+pub(crate) fn bend_continue(interim: &Interim, fault: &NamedFault) {
+    let lines: &[&str] = match &*fault.0 {
+        "odd-continue" => &[
+            "Content-Length: 9",
+            "Transfer-Encoding: chunked",
+            "Connection: close",
+        ],
+        "broken-continue" => &["no header field"],
+        _ => &[],
+    };
+    for line in lines {
+        interim.add(line);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use carnet_stage::Clock;
+use carnet_stage::{Clock, Interim};
 use http::{HeaderValue, Method, header};
 
 use http_body::Body as _;
@@ -46,6 +46,9 @@ async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer 
     });
     let mut request = Request::from_parts(parts, body);
     if let Some(inside) = installed.inside() {
+        if let Some(interim) = request.extensions().get::<Interim>() {
+            faults::bend_continue(interim, &inside);
+        }
         request.extensions_mut().insert(inside);
     }
     let mut found = match installed.instead() {

@@ -78,6 +78,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         style: MarkerStyle::Dcache,
         last_marker: false,
         prehead: Prehead::None,
+        push_waits: true,
         verify_push: VerifyPush::HeadAndDelete,
         require_checksum: true,
         overwrite_false: 500,

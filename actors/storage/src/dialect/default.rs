@@ -115,6 +115,7 @@ pub(super) const TPC: Tpc = Tpc {
     prehead: Prehead::Inside,
     partial: Partial::Hidden,
     on_disconnect: OnDisconnect::Cancel,
+    push_waits: false,
     verify_push: VerifyPush::Head,
     require_checksum: false,
     odd_overwrite: OddOverwrite::Refused,

@@ -476,6 +476,8 @@ pub struct Tpc {
     pub partial: Partial,
     /// The client leaves.
     pub on_disconnect: OnDisconnect,
+    /// A push sends `Expect: 100-continue` and nothing of the file before it is told to (storage page §1.3, §2.5).
+    pub push_waits: bool,
     /// After a push.
     pub verify_push: VerifyPush,
     /// `RequireChecksumVerification` when absent.

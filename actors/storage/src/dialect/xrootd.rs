@@ -77,6 +77,7 @@ const TPC: Tpc = Tpc {
     terminal_newline: false,
     prehead: Prehead::Relayed,
     partial: Partial::Left,
+    push_waits: true,
     verify_push: VerifyPush::None,
     odd_overwrite: OddOverwrite::False,
     overwrite_false: 409,

@@ -50,6 +50,16 @@ pub const CATALOGUE: &[(&str, &str, &str)] = &[
         "neither reads what is sent nor answers",
     ),
     (
+        "odd-continue",
+        "F11",
+        "gives 100 Continue fields of a final answer, a length among them",
+    ),
+    (
+        "broken-continue",
+        "F11",
+        "puts a line into 100 Continue that is no header field",
+    ),
+    (
         "drop-after",
         "F12",
         "does what it was asked and closes the connection without an answer",

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use carnet_stage::{Client, ClientError, Clock};
+use carnet_stage::{Client, ClientError, Clock, expecting};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use url::Url;
 
 use super::guard;
@@ -51,6 +52,7 @@ impl Remote<'_> {
         let client = &self.element.copier.client;
         // The head of an answer may take twice as long as a pause in its body (storage page §2.7).
         let patience = self.element.copier.stall * 2;
+        let waits = method == Method::PUT && self.element.dialect.tpc.push_waits;
         let mut again = matches!(method, Method::GET | Method::HEAD);
         for _ in 0..=MOST {
             let mut request = Request::builder().method(method.clone()).uri(url.as_str());
@@ -76,6 +78,8 @@ impl Remote<'_> {
             let request = request
                 .body(body()?)
                 .map_err(|_| format!("{} is no address for a request", shown(&url)))?;
+            let waits = waits && !request.body().is_end_stream();
+            let request = if waits { expecting(request) } else { request };
             let sent = faults::leaving(
                 self.element,
                 method.as_str(),
