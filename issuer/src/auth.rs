@@ -48,8 +48,17 @@ pub struct Caller {
     pub means: Means,
 }
 
-/// Authenticates the client of a request.
+/// Authenticates the client of a request. A strict issuer knows no suspended client at any endpoint.
 pub fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
+    let caller = proven(issuer, headers, form)?;
+    if issuer.rules.strict() && !caller.client.active {
+        let text = format!("Client is suspended: {}", caller.client.id);
+        return Err(Refusal::new(401, "invalid_client", text).dressed(Shape::Basic));
+    }
+    Ok(caller)
+}
+
+fn proven(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
     let basic = basic_credentials(issuer, headers)?;
     let sent = [
         basic.is_some(),

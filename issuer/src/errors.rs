@@ -61,6 +61,14 @@ impl Refusal {
         Self::new(400, error, description)
     }
 
+    /// A parameter that must be there (RFC 6749 §5.2).
+    pub fn missing(name: &str) -> Self {
+        Self::bad(
+            "invalid_request",
+            format!("The parameter {name} is missing."),
+        )
+    }
+
     /// 500 with IAM's text.
     pub fn internal() -> Self {
         Self::new(500, "server_error", "Internal Server Error")

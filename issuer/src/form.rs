@@ -60,6 +60,10 @@ impl Form {
     /// Applies the rule for repeated parameters: IAM takes the first; otherwise `resource` and `audience`
     /// add up (RFC 8707 §2, RFC 8693 §2.1) and anything else repeated is an error (RFC 6749 §3.2).
     pub fn settle(mut self, rules: &Rules) -> Result<Self, Refusal> {
+        if rules.strict() {
+            // RFC 6749 §3.1, §3.2: sent without a value is not sent.
+            self.pairs.retain(|(_, value)| !value.is_empty());
+        }
         if rules.has(Quirk::Q04) {
             return Ok(self);
         }

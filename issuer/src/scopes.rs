@@ -19,7 +19,9 @@ pub const RESERVED: [&str; 2] = ["registration-token", "resource-token"];
 /// IAM cuts at each single white space character or plus, keeps leading empty pieces, and sorts; strict keeps the
 /// request's order and drops repetitions.
 pub fn parse(text: &str, rules: &Rules) -> Option<Vec<String>> {
-    if text.chars().all(|c| c <= ' ') {
+    // What Java takes for blank; RFC 6749 §3.3 knows one blank.
+    let blank = |c: char| c == ' ' || (c < ' ' && !rules.strict());
+    if text.chars().all(blank) {
         return None;
     }
     let plus = rules.has(Quirk::Q05);
@@ -266,6 +268,15 @@ pub fn fault(scope: &str) -> Option<&'static str> {
     let segments = || inner.split('/');
     if path.len() > 1 && segments().any(|s| s.is_empty() || s == "." || s == "..") {
         return Some("the path is not normalised");
+    }
+    let foreign = |b: u8| {
+        matches!(
+            b,
+            b'#' | b'?' | b'[' | b']' | b'{' | b'}' | b'|' | b'^' | b'`' | b'<' | b'>'
+        )
+    };
+    if path.bytes().any(foreign) {
+        return Some("the path has characters that must be percent-encoded");
     }
     if segments().any(bad_escape) {
         return Some("the path has a forbidden percent escape");

@@ -75,6 +75,7 @@ pub(super) async fn user(
         Method::GET => Ok((200, shown::user(&user))),
         Method::DELETE => {
             issuer.people.remove(&user.uuid);
+            let ended = issuer.tokens.revoke_where(|holder| holder.sub == user.uuid);
             issuer.actor.state(
                 "issuer.user",
                 &name,
@@ -82,7 +83,10 @@ pub(super) async fn user(
                 "gone",
                 "by the administrator",
             );
-            Ok((200, json!({})))
+            Ok((
+                200,
+                json!({ "access_tokens_ended": ended.0, "refresh_tokens_ended": ended.1 }),
+            ))
         }
         Method::PATCH => body::<UserChange>(request).await.map(|change| {
             let now = issuer.now();

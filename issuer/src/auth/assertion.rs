@@ -33,12 +33,16 @@ pub(super) fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusa
     let text = form.get("client_assertion").unwrap_or_default();
     let token = Token::parse(text).map_err(|_| bad())?;
     let claim = |name: &str| token.claims.get(name).and_then(serde_json::Value::as_str);
-    let number = |name: &str| token.claims.get(name).and_then(serde_json::Value::as_i64);
+    let number = |name: &str| token.claims.get(name).and_then(seconds);
     let id = claim("iss").ok_or_else(bad)?;
     let client = issuer.clients.get(id).ok_or_else(bad)?;
     if issuer.rules.strict()
         && (claim("sub") != Some(id) || form.get("client_id").is_some_and(|c| c != id))
     {
+        return Err(bad());
+    }
+    // RFC 7515 §4.1.11: no extension is understood here.
+    if !token.header.critical().is_empty() {
         return Err(bad());
     }
     let signed = match client.method {
@@ -60,6 +64,12 @@ pub(super) fn verify(issuer: &Issuer, form: &Form) -> Result<Arc<Client>, Refusa
         return Err(refuse(issuer, "The assertion was used before."));
     }
     Ok(client)
+}
+
+/// A moment, which may have a fraction (RFC 7519 §2).
+fn seconds(value: &serde_json::Value) -> Option<i64> {
+    let whole = |text: f64| (text.abs() < 1e15).then_some(text.trunc() as i64);
+    value.as_i64().or_else(|| value.as_f64().and_then(whole))
 }
 
 /// The audience names the token endpoint (or, in strict, the issuer: RFC 7523bis).

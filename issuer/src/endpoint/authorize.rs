@@ -153,9 +153,8 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
         return back.to(issuer, &[("error", "login_required")], false);
     };
     if issuer.rules.strict()
-        && let Some(error) = not_supported(form)
+        && let Some((error, text)) = not_supported(form)
     {
-        let text = "Requests are read from parameters only.";
         return back.error(issuer, error, text, false);
     }
     if issuer.rules.strict() && wants_login(issuer, &browser, form) {
@@ -224,19 +223,38 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     browser.keep(issuer, response)
 }
 
-/// Request objects (OpenID Connect Core §6): the metadata says that there are none.
-fn not_supported(form: &Form) -> Option<&'static str> {
+/// What a strict issuer does not play, or cannot read (OpenID Connect Core §3.1.2.1, §6; OAuth 2.0 Multiple Response
+/// Types §2.1): the metadata says so.
+fn not_supported(form: &Form) -> Option<(&'static str, &'static str)> {
+    let objects = "Requests are read from parameters only.";
+    let bad = "invalid_request";
+    let prompts = || form.get("prompt").unwrap_or_default().split(' ');
     if form.filled("request").is_some() {
-        Some("request_not_supported")
+        Some(("request_not_supported", objects))
     } else if form.filled("request_uri").is_some() {
-        Some("request_uri_not_supported")
+        Some(("request_uri_not_supported", objects))
+    } else if form.get("response_mode").is_some_and(|m| m != "query") {
+        Some((bad, "The only response_mode is query."))
+    } else if prompts().any(|p| p == "none") && prompts().count() > 1 {
+        Some((bad, "prompt=none goes with no other prompt."))
+    } else if form
+        .get("max_age")
+        .is_some_and(|age| seconds(age).is_none())
+    {
+        Some((bad, "max_age must be a number of seconds, 0 or more."))
     } else {
         None
     }
 }
 
-/// Whether the login that there is does not count: another one is asked for, or it is older than `max_age`
-/// (OpenID Connect Core §3.1.2.1).
+/// A length of time in a parameter.
+fn seconds(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(i64::MAX))
+}
+
+/// Whether the login that there is does not count: another one is asked for, or it is older than `max_age`, than which
+/// 0 seconds everything is (OpenID Connect Core §3.1.2.1).
 fn wants_login(issuer: &Issuer, browser: &Browser, form: &Form) -> bool {
     let prompt = form.get("prompt").unwrap_or_default();
     let age = browser
@@ -244,10 +262,9 @@ fn wants_login(issuer: &Issuer, browser: &Browser, form: &Form) -> bool {
         .user
         .as_ref()
         .map(|(_, at)| issuer.now() - at);
-    let oldest = form
-        .get("max_age")
-        .and_then(|text| text.parse::<i64>().ok());
+    let oldest = form.get("max_age").and_then(seconds);
     prompt.split(' ').any(|p| p == "login")
+        || oldest == Some(0)
         || age.zip(oldest).is_some_and(|(age, oldest)| age > oldest)
 }
 
@@ -396,8 +413,11 @@ fn challenge(
     client: &Client,
     form: &Form,
 ) -> Result<Option<(String, String)>, Refusal> {
+    let strict = issuer.rules.strict();
     let Some(challenge) = form.filled("code_challenge") else {
-        return if issuer.rules.strict() && client.is_public() {
+        return if strict && form.get("code_challenge_method").is_some() {
+            Err(Refusal::missing("code_challenge"))
+        } else if strict && client.is_public() {
             Err(Refusal::bad(
                 "invalid_request",
                 "A public client must send code_challenge.",
@@ -407,7 +427,7 @@ fn challenge(
         };
     };
     let method = form.filled("code_challenge_method").unwrap_or("plain");
-    if issuer.rules.strict() && method != "S256" {
+    if strict && method != "S256" {
         return Err(Refusal::bad(
             "invalid_request",
             "code_challenge_method must be S256.",

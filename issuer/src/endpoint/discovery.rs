@@ -126,6 +126,7 @@ pub fn document(issuer: &Issuer) -> Value {
     );
     put("scopes_supported", scopes(issuer));
     if strict {
+        put("response_modes_supported", json!(["query"]));
         put(
             "authorization_response_iss_parameter_supported",
             json!(true),

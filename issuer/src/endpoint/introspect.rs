@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Here, Request, failed_inside, read};
 use crate::answer::Caching;
-use crate::auth::authenticate_basic;
+use crate::auth::{Means, authenticate, authenticate_basic};
 use crate::config::TokenProfile;
-use crate::errors::Refusal;
+use crate::errors::{Refusal, Shape};
 use crate::issue::{refresh_id, refresh_text};
 use crate::issuer::Issuer;
 use crate::membership;
@@ -32,8 +32,15 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
         return Err(Refusal::method("POST"));
     }
     let (parts, form) = read(request).await?;
+    let form = form.settle(&issuer.rules)?;
     let client = if issuer.rules.strict() {
-        crate::auth::authenticate(issuer, &parts.headers, &form)?.client
+        let caller = authenticate(issuer, &parts.headers, &form)?;
+        if caller.means == Means::Public {
+            // RFC 7662 §2.1: or anybody could look tokens up.
+            let text = "A public client proves nothing, and cannot introspect.";
+            return Err(Refusal::new(401, "invalid_client", text).dressed(Shape::Basic));
+        }
+        caller.client
     } else {
         authenticate_basic(issuer, &parts.headers)?
     };
@@ -42,7 +49,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     }
     let Some(text) = form.get("token") else {
         return Err(if issuer.rules.strict() {
-            Refusal::bad("invalid_request", "The parameter token is missing.")
+            Refusal::missing("token")
         } else {
             Refusal::empty(400)
         });

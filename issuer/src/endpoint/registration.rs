@@ -24,7 +24,7 @@ use crate::store::clients::grants;
 use crate::store::{Client, User};
 
 mod request;
-use request::{Wish, parse};
+use request::{Wish, check_update, parse};
 
 /// Longest registration that is read.
 const LIMIT: usize = 64 << 10;
@@ -301,6 +301,9 @@ pub async fn manage(State(issuer): Here, Path(id): Path<String>, request: Reques
 
 fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fault> {
     let wish = parse(issuer, body)?;
+    if issuer.rules.strict() {
+        check_update(body, old)?;
+    }
     let fresh: Vec<String> = wish
         .grants
         .iter()
@@ -357,10 +360,10 @@ fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, 
         .filter(|(s, _)| s.eq_ignore_ascii_case("Bearer"))
     else {
         if issuer.rules.strict() {
-            return Err(Box::new(issuer.refuse(
-                &Refusal::bad_bearer("There is no registration token."),
-                Caching::Never,
-            )));
+            // RFC 6750 §3.1: nothing was sent, so nothing is wrong with it.
+            let text = "There is no registration token.";
+            let refusal = Refusal::new(401, "unauthorized", text).dressed(Shape::Asking);
+            return Err(Box::new(issuer.refuse(&refusal, Caching::Never)));
         }
         if issuer.rules.then() {
             let refusal =
@@ -447,8 +450,10 @@ fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
         put("client_secret", secret.clone().into());
     }
     let uri = issuer.url(&format!("{}/{}", path(issuer), client.id));
-    if !issuer.rules.today() {
-        put("client_secret_expires_at", 0.into());
+    if issuer.rules.strict() {
+        if client.secret.is_some() {
+            put("client_secret_expires_at", 0.into());
+        }
         put("client_id_issued_at", (client.created_at / 1000).into());
     }
     put("client_name", client.name.clone().into());
@@ -482,6 +487,8 @@ fn shown(issuer: &Issuer, client: &Client, with_token: bool) -> Value {
         put("clear_access_tokens_on_refresh", client.clear.into());
         put("require_auth_time", client.auth_time.into());
     }
+    // RFC 7592 §3 sends it each time, IAM once.
+    let with_token = with_token || issuer.rules.strict();
     if let Some(token) = client.registration_token.as_ref().filter(|_| with_token) {
         put("registration_access_token", token.clone().into());
     }

@@ -35,6 +35,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
         return Err(Refusal::method("POST"));
     }
     let (parts, form) = read(request).await?;
+    let form = form.settle(&issuer.rules)?;
     let caller = authenticate(issuer, &parts.headers, &form).map_err(|refusal| {
         if refusal.shape == Shape::Form {
             failed_inside(issuer)
@@ -44,7 +45,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Means, Refusal> {
     })?;
     let Some(text) = form.get("token") else {
         return Err(if issuer.rules.strict() {
-            Refusal::bad("invalid_request", "The parameter token is missing.")
+            Refusal::missing("token")
         } else {
             Refusal::empty(400)
         });

@@ -33,10 +33,17 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
         }
         Err(refusal) => {
             let mut response = issuer.refuse(&refusal, Caching::Never);
-            if refusal.error == "insufficient_scope" {
-                // RFC 6750 §3.1.
-                let challenge =
-                    r#"Bearer realm="openidconnect", error="insufficient_scope", scope="openid""#;
+            // RFC 6750 §3.1.
+            let challenge = match refusal.error {
+                "insufficient_scope" => Some(
+                    r#"Bearer realm="openidconnect", error="insufficient_scope", scope="openid""#,
+                ),
+                "invalid_request" => {
+                    Some(r#"Bearer realm="openidconnect", error="invalid_request""#)
+                }
+                _ => None,
+            };
+            if let Some(challenge) = challenge {
                 response.headers_mut().insert(
                     http::header::WWW_AUTHENTICATE,
                     http::HeaderValue::from_static(challenge),
@@ -50,6 +57,7 @@ pub async fn serve(State(issuer): Here, request: Request) -> Response {
 async fn answer(issuer: &Issuer, request: Request) -> Result<Value, Refusal> {
     let method = request.method().clone();
     let (parts, form) = read(request).await?;
+    let form = form.settle(&issuer.rules)?;
     let accept = header(&parts.headers, &ACCEPT).unwrap_or("*/*");
     if !accept.contains("*/*") && !accept.contains("json") && !accept.contains("application/*") {
         return Err(Refusal::empty(406));
@@ -240,6 +248,12 @@ pub fn bearer(
             ));
         }
     };
+    if issuer.rules.strict() && text.is_empty() {
+        return Err(Refusal::bad(
+            "invalid_request",
+            "There is a scheme and no access token after it.",
+        ));
+    }
     let record = issuer.tokens.access(&text, issuer.now()).ok_or_else(|| {
         if issuer.rules.strict() {
             Refusal::bad_bearer("The access token is unknown, expired or revoked.")

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::password::first_ticket;
-use super::{Request, check_aup, narrow, target_refusal};
+use super::{Request, check_aup, check_user, narrow, target_refusal};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made};
+use crate::keys::SigningKey;
 use crate::store::{Holder, Login, Terms, User};
 
 /// What a person approved.
@@ -22,12 +23,13 @@ pub(super) struct Approved {
 }
 
 /// Makes the tokens. `scopes` gives what was approved, once person and audience are in order.
-pub(super) async fn redeem(
+pub(super) fn redeem(
     request: &Request<'_>,
     step: Step,
     grant: &'static str,
     approved: Approved,
     scopes: impl FnOnce(&User) -> Result<Vec<String>, Refusal>,
+    key: &SigningKey,
 ) -> Result<Made, Refusal> {
     let Request {
         issuer,
@@ -39,7 +41,11 @@ pub(super) async fn redeem(
         .people
         .by_uuid(&approved.user)
         .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
-    check_aup(issuer, &user, *now)?;
+    if issuer.rules.strict() {
+        check_user(issuer, &user, *now, false)?;
+    } else {
+        check_aup(issuer, &user, *now)?;
+    }
     let audience = request
         .target()
         .bound(
@@ -71,5 +77,5 @@ pub(super) async fn redeem(
         grant,
         None,
     );
-    issue::make(issuer, ticket).await
+    issue::make(issuer, ticket, key)
 }

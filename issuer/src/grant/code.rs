@@ -8,17 +8,18 @@ use super::{Request, java_null};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::Made;
+use crate::keys::SigningKey;
 use crate::issuer::Issuer;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
 use crate::store::{CodeRequest, User};
 
 /// Redeems a code.
-pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let Request { issuer, form, .. } = request;
     let Some(code) = form.get("code") else {
         return Err(if issuer.rules.strict() {
-            Refusal::bad("invalid_request", "The parameter code is missing.")
+            Refusal::missing("code")
         } else {
             Refusal::bad("invalid_request", "An authorization code must be supplied.")
         });
@@ -46,8 +47,8 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         grants::AUTHORIZATION_CODE,
         approved,
         scopes,
-    )
-    .await?;
+        key,
+    )?;
     if !issuer.has(Quirk::Q15) && issuer.pending.redeemed(code, made.refresh, made.access) {
         end(
             issuer,
@@ -113,10 +114,21 @@ fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
             Refusal::new(401, "invalid_client", "Client ID mismatch")
         });
     }
-    let Some((challenge, method)) = &approval.challenge else {
-        return Ok(());
-    };
     let verifier = form.get("code_verifier");
+    let Some((challenge, method)) = &approval.challenge else {
+        return if strict && verifier.is_some() {
+            // RFC 9700 §2.1.1: somebody may have taken the challenge away.
+            let text =
+                "There is a code_verifier, but the authorization request had no code_challenge.";
+            Err(Refusal::bad("invalid_grant", text))
+        } else {
+            Ok(())
+        };
+    };
+    if strict && verifier.is_some_and(|verifier| !pkce_text(verifier)) {
+        let text = "code_verifier must be 43 to 128 letters, digits, or any of - . _ ~.";
+        return Err(Refusal::bad("invalid_grant", text));
+    }
     let wrong = if issuer.has(Quirk::Q17) {
         "invalid_request"
     } else {
@@ -142,6 +154,12 @@ fn check(request: &Request<'_>, granted: &CodeRequest) -> Result<(), Refusal> {
         // nothing is checked.
         _ => Ok(()),
     }
+}
+
+/// The form of a verifier (RFC 7636 §4.1).
+fn pkce_text(text: &str) -> bool {
+    let one = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    (43..=128).contains(&text.len()) && text.bytes().all(one)
 }
 
 /// The S256 transformation of RFC 7636 §4.2.

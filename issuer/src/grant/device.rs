@@ -5,13 +5,14 @@ use super::{Request, check_groups, in_place_of_none};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::Made;
+use crate::keys::SigningKey;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
 use crate::store::{DeviceState, User};
 
 /// Answers one poll.
-pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let Request {
         issuer,
         client,
@@ -19,8 +20,11 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         now,
         ..
     } = request;
-    let code = form.get("device_code").unwrap_or_default();
     let strict = issuer.rules.strict();
+    let code = match form.get("device_code") {
+        None if strict => return Err(Refusal::missing("device_code")),
+        sent => sent.unwrap_or_default(),
+    };
     let say = |text: &str| {
         if strict {
             text.to_owned()
@@ -85,7 +89,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         check_groups(issuer, user, &asked)?;
         Ok(asked)
     };
-    redeem(request, Step::Device, grants::DEVICE_CODE, approved, scopes).await
+    redeem(request, Step::Device, grants::DEVICE_CODE, approved, scopes, key)
 }
 
 /// The scopes of an approved device request, as they come to the token step (issuer page §2.0): what the policies
@@ -97,7 +101,7 @@ pub fn approved(
     asked: &[String],
 ) -> Result<Option<Vec<String>>, Refusal> {
     let kept = super::first_filter(issuer, client, user, asked)?;
-    if kept.is_empty() && !issuer.rules.then() {
+    if kept.is_empty() && issuer.has(Quirk::Q57) {
         return Ok(None);
     }
     Ok(Some(if issuer.has(Quirk::Q06) && !client.literal {

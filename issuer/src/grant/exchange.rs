@@ -11,6 +11,7 @@ use crate::config::Verb;
 use crate::errors::Refusal;
 use crate::exchange::ScopeFault;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
+use crate::keys::SigningKey;
 use crate::issuer::check;
 use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};
@@ -18,7 +19,7 @@ use crate::store::clients::grants;
 use crate::store::{AccessRecord, Client, Holder, Origin, Terms};
 
 /// Exchanges a subject token.
-pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let Request {
         issuer,
         client,
@@ -30,10 +31,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         return Err(Refusal::bad("invalid_request", "Delegation not supported"));
     }
     if issuer.config.require_subject_token_type && form.filled("subject_token_type").is_none() {
-        return Err(Refusal::bad(
-            "invalid_request",
-            "The parameter subject_token_type is missing.",
-        ));
+        return Err(Refusal::missing("subject_token_type"));
     }
     if issuer.rules.strict() {
         for name in ["subject_token_type", "requested_token_type"] {
@@ -50,7 +48,8 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         .get(&subject.holder.client)
         .ok_or_else(|| not_found(request, &text))?;
     let user = if subject.holder.person {
-        issuer.people.by_uuid(&subject.holder.sub)
+        let user = issuer.people.by_uuid(&subject.holder.sub);
+        Some(user.ok_or_else(|| not_found(request, &text))?)
     } else {
         None
     };
@@ -116,8 +115,8 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
                 grants::TOKEN_EXCHANGE,
                 Some(jti),
             ),
-        )
-        .await;
+            key,
+        );
     } else {
         let scopes = without_reserved(asked);
         let holder = holder(&scopes);
@@ -138,7 +137,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
             parent: Some(jti),
         }
     };
-    issue::make(issuer, ticket).await
+    issue::make(issuer, ticket, key)
 }
 
 /// RFC 8693 §3: what is exchanged here, and what comes of it.
@@ -158,7 +157,7 @@ fn subject(request: &Request<'_>) -> Result<(AccessRecord, String), Refusal> {
                 r#"Cannot invoke "String.indexOf(String)" because "s" is null"#,
             )
         } else {
-            Refusal::bad("invalid_request", "The parameter subject_token is missing.")
+            Refusal::missing("subject_token")
         });
     };
     let record = issuer

@@ -121,9 +121,11 @@ pub fn foreign_scope(
         if issuer.rules.strict()
             && let Some(fault) = scopes::fault(scope)
         {
+            // RFC 6749 §5.2 lets a description have no others.
+            let plain = |c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
             let shown: String = scope
                 .chars()
-                .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
+                .map(|c| if plain(c) { c } else { '?' })
                 .collect();
             let text = format!("Scope '{shown}' is not acceptable: {fault}");
             return Some((

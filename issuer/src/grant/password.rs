@@ -7,11 +7,12 @@ use crate::audience::Step;
 use crate::auth::same;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
+use crate::keys::SigningKey;
 use crate::store::clients::grants;
 use crate::store::{Holder, Login, Terms};
 
 /// Gives a person's token.
-pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let Request {
         issuer,
         client,
@@ -19,10 +20,11 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         now,
         ..
     } = request;
-    let (name, password) = (
-        form.get("username").unwrap_or_default(),
-        form.get("password").unwrap_or_default(),
-    );
+    let text = |name: &str| match form.get(name) {
+        None if issuer.rules.strict() => Err(Refusal::missing(name)),
+        sent => Ok(sent.unwrap_or_default()),
+    };
+    let (name, password) = (text("username")?, text("password")?);
     let user = issuer
         .people
         .by_name(name)
@@ -58,7 +60,7 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         grants::PASSWORD,
         None,
     );
-    issue::make(issuer, ticket).await
+    issue::make(issuer, ticket, key)
 }
 
 /// The resource that binds later requests, where the version knows it.

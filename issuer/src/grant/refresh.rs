@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use super::{
-    Request, check_groups, check_user, last_filter, relative, target_refusal, without_reserved,
+    Request, check_aup, check_groups, check_user, last_filter, relative, target_refusal,
+    without_reserved,
 };
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket, refresh_id, refresh_text};
+use crate::keys::SigningKey;
 use crate::issuer::Issuer;
 use crate::order;
 use crate::quirks::Quirk;
@@ -30,7 +32,7 @@ pub fn look_up(request: &Request<'_>) -> Result<Presented, Refusal> {
     } = request;
     let Some(text) = form.get("refresh_token") else {
         return Err(match (issuer.rules.strict(), issuer.rules.then()) {
-            (true, _) => Refusal::bad("invalid_request", "The parameter refresh_token is missing."),
+            (true, _) => Refusal::missing("refresh_token"),
             (_, true) => Refusal::new(401, "invalid_token", "Invalid refresh token: null"),
             _ => Refusal::internal(),
         });
@@ -81,7 +83,11 @@ impl Presented {
 }
 
 /// Refreshes with a token that was looked up.
-pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, Refusal> {
+pub async fn grant(
+    request: &Request<'_>,
+    key: &SigningKey,
+    presented: Presented,
+) -> Result<Made, Refusal> {
     let Request {
         issuer,
         client,
@@ -151,7 +157,10 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         let user = user
             .as_ref()
             .ok_or_else(|| Refusal::bad("invalid_grant", "The user does not exist."))?;
-        if !issuer.rules.then() {
+        // June 2021 lets the suspended go on, but not those who owe a signature.
+        if issuer.rules.then() {
+            check_aup(issuer, user, *now)?;
+        } else {
             check_user(issuer, user, *now, false)?;
         }
         check_groups(issuer, user, &asked)?;
@@ -208,7 +217,7 @@ pub async fn grant(request: &Request<'_>, presented: Presented) -> Result<Made, 
         id_token,
         parent: Some(uuid::Uuid::from_u128(jti).to_string()),
     };
-    let made = issue::make(issuer, ticket).await;
+    let made = issue::make(issuer, ticket, key);
     if busy.is_some() {
         issuer.tokens.end(jti);
     }

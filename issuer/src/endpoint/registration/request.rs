@@ -1,10 +1,12 @@
 //! What a registration asks for, checked member by member.
 
-use serde_json::Value;
+use carnet_profile::jose::Jwks;
+use serde_json::{Map, Value};
 
 use super::Fault;
 use crate::config::AuthMethod;
 use crate::issuer::Issuer;
+use crate::store::Client;
 use crate::store::clients::grants;
 
 /// A registration request.
@@ -77,36 +79,85 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
                 Fault::bad("", "")
             });
         }
-        let code = all
+    }
+    // IAM overlooks that the grant which stands in for none needs one too.
+    let redirects = match &wanted {
+        Some(all) => all
             .iter()
-            .any(|g| g == grants::AUTHORIZATION_CODE || g == "implicit");
-        if code && redirect_uris.is_empty() {
-            let text = if issuer.rules.then() {
-                "Clients using a redirect-based grant type must register at least one redirect URI."
-            } else {
-                "registerClient.request: Authorization code requires a valid redirect uri"
-            };
-            let text = if strict {
-                "The authorization code grant needs a redirect URI."
-            } else {
-                text
-            };
-            return Err(Fault::bad("invalid_redirect_uri", text));
-        }
+            .any(|g| g == grants::AUTHORIZATION_CODE || g == "implicit"),
+        None => strict,
+    };
+    if redirects && redirect_uris.is_empty() {
+        let text = if strict {
+            "The authorization code grant needs a redirect URI."
+        } else if issuer.rules.then() {
+            "Clients using a redirect-based grant type must register at least one redirect URI."
+        } else {
+            "registerClient.request: Authorization code requires a valid redirect uri"
+        };
+        return Err(Fault::bad("invalid_redirect_uri", text));
     }
     if !issuer.rules.then() {
         for uri in &redirect_uris {
             check_uri(issuer, uri)?;
         }
     }
+    let method = method(object.get("token_endpoint_auth_method")).ok_or_else(not_json)?;
+    if strict {
+        check_keys(object, method)?;
+    }
     Ok(Wish {
         name,
         grants: wanted.unwrap_or_else(|| vec![grants::AUTHORIZATION_CODE.to_owned()]),
         scope: scope(issuer, object.get("scope"))?,
         redirect_uris,
-        method: method(object.get("token_endpoint_auth_method")).ok_or_else(not_json)?,
+        method,
         jwks: object.get("jwks").filter(|v| v.is_object()).cloned(),
     })
+}
+
+/// What `private_key_jwt` is verified with (RFC 7591 §2).
+fn check_keys(object: &Map<String, Value>, method: AuthMethod) -> Result<(), Fault> {
+    let sent = |name: &str| object.get(name).is_some_and(|value| !value.is_null());
+    let text = if sent("jwks") && sent("jwks_uri") {
+        "There are both jwks and jwks_uri."
+    } else if sent("jwks_uri") {
+        "Keys are not fetched: send them as jwks, not as jwks_uri."
+    } else if sent("jwks") && !object.get("jwks").is_some_and(is_key_set) {
+        "jwks must be a JSON Web Key Set."
+    } else if method == AuthMethod::PrivateKeyJwt && !sent("jwks") {
+        "private_key_jwt needs jwks."
+    } else {
+        return Ok(());
+    };
+    Err(Fault::bad("invalid_client_metadata", text))
+}
+
+fn is_key_set(value: &Value) -> bool {
+    Jwks::parse(value.to_string().as_bytes()).is_ok()
+}
+
+/// RFC 7592 §2.2: what an update repeats must be as it is, and some things are not the client's to say.
+pub(super) fn check_update(body: &[u8], old: &Client) -> Result<(), Fault> {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let owned = [
+        "registration_access_token",
+        "registration_client_uri",
+        "client_secret_expires_at",
+        "client_id_issued_at",
+    ];
+    let fault = if text("client_id").is_some_and(|id| id != &*old.id) {
+        "client_id is another client's.".to_owned()
+    } else if value.get("client_secret").is_some() && text("client_secret") != old.secret.as_deref()
+    {
+        "client_secret cannot be chosen: leave it out, or repeat it.".to_owned()
+    } else if let Some(name) = owned.into_iter().find(|name| value.get(name).is_some()) {
+        format!("{name} is not the client's to say.")
+    } else {
+        return Ok(());
+    };
+    Err(Fault::bad("invalid_client_metadata", fault))
 }
 
 /// June 2021: grants that one may not have are replaced, with no word about it.
@@ -128,6 +179,10 @@ fn replace_silently(all: &mut Vec<String>) {
 }
 
 fn name(issuer: &Issuer, value: Option<&Value>) -> Result<String, Fault> {
+    if issuer.rules.strict() && value.is_some_and(|v| !v.is_string() && !v.is_null()) {
+        let text = "client_name must be a text.";
+        return Err(Fault::bad("invalid_client_metadata", text));
+    }
     let name = value.and_then(Value::as_str).unwrap_or_default();
     if !issuer.rules.today() {
         return Ok(name.chars().take(256).collect());

@@ -12,6 +12,7 @@ use crate::config::{GroupConfig, Level};
 use crate::endpoint::policies::follow;
 use crate::endpoint::{Here, Request};
 use crate::issuer::Issuer;
+use crate::scopes::is_group_name;
 use crate::store::User;
 use crate::store::people::Group;
 
@@ -102,7 +103,7 @@ pub async fn subgroups(State(issuer): Here, Path(id): Path<String>, request: Req
 }
 
 /// The last part of a group's name, as a body gives it.
-fn name_of(body: &Value) -> Result<&str, Fault> {
+fn name_of<'b>(issuer: &Issuer, body: &'b Value) -> Result<&'b str, Fault> {
     let name = body
         .get("displayName")
         .and_then(Value::as_str)
@@ -116,11 +117,16 @@ fn name_of(body: &Value) -> Result<&str, Fault> {
     if name.chars().count() > 50 {
         return fault(400, "Group name length cannot exceed 50 characters");
     }
+    if issuer.rules.strict() && !is_group_name(&format!("/{name}")) {
+        // CLM-14: it will stand in tokens.
+        let text = "Group displayName must begin with a letter or a digit, and go on with these or any of _ . -";
+        return fault(400, text);
+    }
     Ok(name)
 }
 
 fn make(issuer: &Issuer, body: &Value) -> Outcome {
-    let name = name_of(body)?;
+    let name = name_of(issuer, body)?;
     let own = body.get(GROUP);
     let parent = own
         .and_then(|own| own.get("parentGroup"))
@@ -169,7 +175,7 @@ fn make(issuer: &Issuer, body: &Value) -> Outcome {
 }
 
 fn replace(issuer: &Issuer, group: &Group, body: &Value) -> Outcome {
-    let name = name_of(body)?;
+    let name = name_of(issuer, body)?;
     let parent = group.name.rsplit_once('/').map_or("", |(parent, _)| parent);
     let full = format!("{parent}/{name}");
     let description = body.get(GROUP).and_then(|own| own.get("description"));
