@@ -48,7 +48,8 @@ pub struct Config {
     /// PUT and COPY make missing collections; the dialect decides when not given.
     pub make_parents: Option<bool>,
     /// GET, and PUT that waits for a 100, are sent on to this very server with a ticket in the URL, as by a door
-    /// before its pools; the dialect decides when not given (dCache's does).
+    /// before its pools; the dialect decides when not given (dCache's does). In StoRM's dialect this is its redirector
+    /// mode: GET and PUT of files that are there.
     pub redirects: Option<bool>,
     /// Third-party copies.
     pub copies: Copies,

@@ -11,7 +11,7 @@ use crate::area::{Area, AreaError};
 use crate::authorise::{Door, Pass};
 use crate::backend::StoreError;
 use crate::config::Config;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, SendsOn};
 use crate::macaroon::{Macaroon, Macaroons};
 use crate::methods::Call;
 use crate::namespace::TreeError;
@@ -136,7 +136,23 @@ impl Element {
         const MARK: &str = "dcache-http-uuid=";
         let tickets = self.tickets.as_ref()?;
         let query = call.parts.uri.query().unwrap_or_default();
-        if query.split('&').any(|pair| pair.starts_with(MARK)) {
+        let mut pairs = query.split('&');
+        let sends_on = self.dialect.methods.sends_on;
+        let put = call.parts.method.as_str() == "PUT";
+        let stays = match sends_on {
+            SendsOn::Door => {
+                let waits = call.parts.headers.contains_key(http::header::EXPECT);
+                put && !waits || pairs.any(|pair| pair.starts_with(MARK))
+            }
+            SendsOn::Redirector => {
+                put && !self.door.peek(&call.path)
+                    || pairs.any(|pair| {
+                        let name = pair.split('=').next().unwrap_or_default();
+                        matches!(name, "no_redirect" | "access_token")
+                    })
+            }
+        };
+        if stays {
             return None;
         }
         let activities = match call.parts.method.as_str() {
@@ -156,7 +172,10 @@ impl Element {
             subject: pass.subject().to_owned(),
         });
         let (base, path) = (self.actor.base_url(), call.path.href());
-        Some(format!("{base}{path}?{MARK}{id}&authz={ticket}"))
+        Some(match sends_on {
+            SendsOn::Door => format!("{base}{path}?{MARK}{id}&authz={ticket}"),
+            SendsOn::Redirector => format!("{base}{path}?access_token={ticket}"),
+        })
     }
 
     /// The answer to an error of the area.

@@ -226,9 +226,9 @@ fn is_waiting(parts: &http::request::Parts) -> bool {
     parts.headers.contains_key(header::EXPECT)
 }
 
-/// Reads what is sent with a request that is refused, by a client that does not wait to be told.
+/// Reads what is sent with a request that is refused or sent on, by a client that does not wait to be told.
 async fn read_anyway(waiting: bool, status: u16, body: &mut Body) {
-    if status >= 400 && status != 408 && !waiting {
+    if status >= 300 && status != 408 && !waiting {
         let throw_away = async {
             let mut left = READ_ANYWAY;
             while let Some(Ok(frame)) = body.frame().await {

@@ -6,7 +6,7 @@ use carnet_profile::scope::StoragePrivilege;
 use carnet_stage::{Actor, StartError};
 
 use crate::config::{Action, Config, Strategy};
-use crate::dialect::{Dialect, Repeats, Understanding};
+use crate::dialect::{Dialect, Repeats, SendsOn, Understanding};
 
 /// Where it takes tokens from.
 pub(crate) fn places(config: &Config, dialect: &Dialect) -> Places {
@@ -14,11 +14,12 @@ pub(crate) fn places(config: &Config, dialect: &Dialect) -> Places {
     let query = wanted
         .access_token_parameter
         .unwrap_or(habits.access_token_parameter);
+    // Tickets come in the URL, and where they do, other tokens do too.
+    let redirects = config.redirects.unwrap_or(dialect.methods.redirects);
+    let tickets = |sends_on| redirects && dialect.methods.sends_on == sends_on;
     Places {
-        query,
-        // Tickets come in the URL.
-        authz: wanted.authz_parameter.unwrap_or(habits.authz_parameter)
-            || config.redirects.unwrap_or(dialect.methods.redirects),
+        query: query || tickets(SendsOn::Redirector),
+        authz: wanted.authz_parameter.unwrap_or(habits.authz_parameter) || tickets(SendsOn::Door),
         body: false,
         // A longer token is allowed to come, too.
         max_header_bytes: habits.max_field.max(max_bytes(config, dialect) + 16),

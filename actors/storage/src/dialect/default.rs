@@ -7,8 +7,8 @@ use carnet_profile::jose::Algorithm;
 
 use super::{
     Challenge, Dialect, DialectName, Digests, Infinity, MarkerStyle, Methods, OddOverwrite,
-    OnDisconnect, Partial, Policies, Prehead, Properties, Refusals, Repeats, ReprDigest, Slashes,
-    Tokens, Tpc, Understanding, VerifyPush, tokens,
+    OnDisconnect, Partial, Policies, Prehead, Properties, Refusals, Repeats, ReprDigest, SendsOn,
+    Slashes, Tokens, Tpc, Understanding, VerifyPush, tokens,
 };
 use crate::path::PathRules;
 
@@ -86,6 +86,7 @@ pub(super) const METHODS: Methods = Methods {
     etag: true,
     slashes: Slashes::Kept,
     redirects: false,
+    sends_on: SendsOn::Door,
     redirect_get: 307,
     redirect_put: 307,
     directory_length: Some(0),

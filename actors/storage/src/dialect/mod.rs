@@ -198,6 +198,16 @@ pub struct Unscoped {
     pub lock: u16,
 }
 
+/// How a client is sent on to where the data is (storage page §1.3, §2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendsOn {
+    /// A door before its pools: every GET, and a PUT that waits for a 100; the ticket is an `authz` beside dCache's mark.
+    Door,
+    /// StoRM's redirector: GET and PUT of files that are there; the ticket is an `access_token`, and `?no_redirect` keeps
+    /// a client here.
+    Redirector,
+}
+
 /// What GET makes of a final slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slashes {
@@ -361,9 +371,10 @@ pub struct Methods {
     pub etag: bool,
     /// What GET makes of a final slash.
     pub slashes: Slashes,
-    /// GET of a file, and PUT that waits for a 100, are sent on with a ticket in the URL, where the scenario does not
-    /// say (storage page §2.9).
+    /// GET of a file and PUT are sent on with a ticket in the URL, where the scenario does not say (storage page §2.9).
     pub redirects: bool,
+    /// What is sent on, and how.
+    pub sends_on: SendsOn,
     /// The status with which GET is sent on.
     pub redirect_get: u16,
     /// The status with which PUT is sent on.

@@ -9,8 +9,8 @@ use carnet_profile::version::ProfileVersion;
 use super::{
     AreaRoot, Challenge, Dialect, DialectName, Digests, Infinity, Malformed, MarkerStyle, Matching,
     Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ReprDigest,
-    ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush, default,
-    tokens,
+    ScopeRules, SendsOn, Slashes, Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush,
+    default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -146,6 +146,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         put_on_tape: Some(415),
         etag: false,
         slashes: Slashes::Dropped,
+        sends_on: SendsOn::Redirector,
         directory_length: None,
         proppatch: Some(500),
         lock: 500,

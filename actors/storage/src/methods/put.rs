@@ -24,9 +24,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         Ok(pass) => pass,
         Err(refused) => return refused,
     };
-    if call.parts.headers.contains_key(header::EXPECT)
-        && let Some(place) = element.sent_on(&call, &pass)
-    {
+    if let Some(place) = element.sent_on(&call, &pass) {
         let mut moved = answer::empty(methods.redirect_put);
         answer::set(&mut moved, header::LOCATION, &place);
         return moved;

@@ -8,24 +8,23 @@
     reason = "a test fails loudly and says how many are equal"
 )]
 
+mod peer;
+#[path = "../stage/mod.rs"]
 mod stage;
+mod tokens;
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaEncoding};
-use aws_lc_rs::{hmac, rsa};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::routing::any;
-use carnet_profile::jose::base64url;
 use carnet_stage::Clock;
 use http::Response;
 use serde_json::{Value, json};
 use stage::{TestStage, config};
 
-const REASONS: &str = include_str!("storm/reasons.tsv");
+use peer::peer;
+use tokens::token;
+
+const REASONS: &str = include_str!("../storm/reasons.tsv");
 const WORLD: &str = r#"
 dialect = "storm"
 audiences = ["https://se1.example:19443", "https://se1.example"]
@@ -44,186 +43,23 @@ policies = [
 ]
 "#;
 
-/// The peer of the recordings: a server that answers as its path says.
-fn peer() -> Router {
-    Router::new().fallback(any(|request: Request| async move {
-        let path = request.uri().path().to_owned();
-        let answer = Response::builder();
-        let (status, body): (u16, &str) = match path.as_str() {
-            "/small" | "/baddigest" => (200, "0123456789abcdef"),
-            "/empty" => (200, ""),
-            "/206" => (206, "01234567"),
-            "/202" => (202, "<html>come back</html>"),
-            "/204" => (204, ""),
-            _ if request.method() == http::Method::PUT => {
-                let _read = carnet_stage::body::read_limited(request.into_body(), 1 << 26).await;
-                (
-                    path.strip_prefix("/st/")
-                        .and_then(|code| code.parse().ok())
-                        .unwrap_or(201),
-                    "",
-                )
-            }
-            "/loop" => {
-                return answer
-                    .status(302)
-                    .header("location", "/loop")
-                    .body(Body::empty())
-                    .unwrap();
-            }
-            _ if path.starts_with("/redir/") => {
-                return answer
-                    .status(307)
-                    .header("location", &path["/redir/".len()..])
-                    .body(Body::empty())
-                    .unwrap();
-            }
-            "/redirlocal" => {
-                return answer
-                    .status(302)
-                    .header("location", "/small")
-                    .body(Body::empty())
-                    .unwrap();
-            }
-            _ => (
-                path.strip_prefix("/st/")
-                    .and_then(|code| code.parse().ok())
-                    .unwrap_or(404),
-                "",
-            ),
-        };
-        answer.status(status).body(Body::from(body)).unwrap()
-    }))
-}
-
-/// A token that no issuer would make, or not with the usual key; none when the words mean a usual one.
-fn forged(test: &TestStage, words: &str) -> Option<String> {
-    let random = SystemRandom::new();
-    let rsa = test.rsa.as_ref()?;
-    let other = || rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
-    let good = test.token("storage.read:/");
-    let (signed, signature) = good.rsplit_once('.')?;
-    let payload = signed.split_once('.')?.1;
-    let by_rsa = |key: &rsa::KeyPair, padding: &'static dyn RsaEncoding, signed: &str| {
-        let mut signature = vec![0; key.public_modulus_len()];
-        let done = key.sign(padding, &random, signed.as_bytes(), &mut signature);
-        done.map(|()| signature).unwrap()
-    };
-    let made = |header: Value, sign: &dyn Fn(&str) -> Vec<u8>| {
-        let signed = format!("{}.{payload}", base64url(header.to_string()));
-        let signature = sign(&signed);
-        Some(format!("{signed}.{}", base64url(signature)))
-    };
-    let usual = |signed: &str| by_rsa(rsa, &RSA_PKCS1_SHA256, signed);
-    match words {
-        "alg none" => made(json!({ "alg": "none" }), &|_| Vec::new()),
-        "HS256" => made(json!({ "kid": "rsa1", "alg": "HS256" }), &|signed| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
-            hmac::sign(&key, signed.as_bytes()).as_ref().to_vec()
-        }),
-        "ES256" => made(json!({ "kid": "ec1", "alg": "ES256" }), &|signed| {
-            let signature = test.key.sign(&random, signed.as_bytes()).unwrap();
-            signature.as_ref().to_vec()
-        }),
-        "RS384" => made(json!({ "kid": "rsa1", "alg": "RS384" }), &|signed| {
-            by_rsa(rsa, &RSA_PKCS1_SHA384, signed)
-        }),
-        "PS256" => made(json!({ "kid": "rsa1", "alg": "PS256" }), &|signed| {
-            by_rsa(rsa, &RSA_PSS_SHA256, signed)
-        }),
-        "kid unknown" => made(json!({ "kid": "other", "alg": "RS256" }), &usual),
-        "no kid" => made(json!({ "alg": "RS256" }), &usual),
-        "kid ec1" => made(json!({ "kid": "ec1", "alg": "RS256" }), &usual),
-        "typ at+jwt" => made(
-            json!({ "kid": "rsa1", "alg": "RS256", "typ": "at+jwt" }),
-            &usual,
-        ),
-        "other key" => made(json!({ "kid": "rsa1", "alg": "RS256" }), &|signed| {
-            by_rsa(&other(), &RSA_PKCS1_SHA256, signed)
-        }),
-        "signature altered" => {
-            let first = if signature.starts_with('A') { "B" } else { "A" };
-            Some(format!("{signed}.{first}{}", &signature[1..]))
-        }
-        "payload altered" => Some(good.replacen('.', ".x", 1)),
-        padded if padded.starts_with("padded 4 KiB") => {
-            let room = 4096 - good.len();
-            Some(test.mint(json!({ "scope": "storage.read:/", "pad": "x".repeat(room * 3 / 4) })))
-        }
-        _ => None,
-    }
-}
-
-/// The token that a recording describes; none when the description means one that is not made here.
-fn token(test: &TestStage, words: &str) -> Option<String> {
-    let now = test.stage.clock().seconds();
-    let scope = |scope: &str| Some(json!({ "scope": scope }));
-    let read = |mut claims: Value| {
-        claims["scope"] = json!("storage.read:/");
-        Some(claims)
-    };
-    let words = words.strip_prefix("remote ").unwrap_or(words);
-    if let Some(token) = forged(test, words) {
-        return Some(token);
-    }
-    let claims = match words {
-        "read+modify:/" | "all" => scope("storage.read:/ storage.modify:/"),
-        "good" | "storage.read:/ only" => scope("storage.read:/"),
-        "no storage scope" | "openid only" | "no groups" => scope("openid"),
-        "exp -10 s" => read(json!({ "exp": now - 10, "iat": now - 3600, "nbf": now - 3600 })),
-        "exp -70 s" => read(json!({ "exp": now - 70, "iat": now - 3600, "nbf": now - 3600 })),
-        "exp -1 h" => read(json!({ "exp": now - 3600, "iat": now - 7200, "nbf": now - 7200 })),
-        "exp before iat" => read(json!({ "exp": now + 10, "iat": now + 20 })),
-        "nbf +30 s" => read(json!({ "nbf": now + 30 })),
-        "nbf +90 s" => read(json!({ "nbf": now + 90 })),
-        "iat +5 min" => read(json!({ "iat": now + 300 })),
-        "iss unknown" => read(json!({ "iss": "https://other.example/" })),
-        "iss no slash" => read(json!({ "iss": "https://iam.example" })),
-        "aud other" => read(json!({ "aud": "https://other.example" })),
-        "aud host" => read(json!({ "aud": "https://se1.example:1" })),
-        "aud host:port" => read(json!({ "aud": "https://se1.example:19443" })),
-        "aud slash" => read(json!({ "aud": "https://se1.example:19443/" })),
-        "aud two" => read(json!({ "aud": ["https://other.example", "https://se1.example:19443"] })),
-        "aud []" => read(json!({ "aud": [] })),
-        "no aud, no ver" => read(json!({ "aud": null, "wlcg.ver": null })),
-        "no exp, no ver" => read(json!({ "exp": null, "wlcg.ver": null })),
-        "no scope" => Some(json!({})),
-        "no wlcg.ver" => read(json!({ "wlcg.ver": null })),
-        "ver 1.1" | "ver 1.2" | "ver 2.0" => read(json!({ "wlcg.ver": &words[4..] })),
-        _ => {
-            if let Some(groups) = words.strip_prefix("groups ") {
-                let (groups, scope) = groups.split_once(" + ").unwrap_or((groups, "openid"));
-                let groups: Vec<&str> = groups.split(',').collect();
-                Some(json!({ "scope": scope, "wlcg.groups": groups }))
-            } else if let Some(claim) = words
-                .strip_prefix("no ")
-                .filter(|claim| !claim.contains(' ') && *claim != "kid")
-            {
-                read(json!({ claim: null }))
-            } else if words.starts_with("storage") || words == "openid" {
-                scope(words)
-            } else if words.split(' ').all(|part| part.contains(":/")) {
-                scope(
-                    &words
-                        .split(' ')
-                        .map(|part| format!("storage.{part}"))
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                )
-            } else {
-                None
-            }
-        }
-    };
-    claims.map(|claims| test.mint(claims))
-}
-
 /// What is different, in words; none when everything is equal.
-async fn differs(test: &TestStage, plain: u16, fact: &Value) -> Option<String> {
+async fn differs(
+    test: &TestStage,
+    plain: u16,
+    ticket: &mut String,
+    fact: &Value,
+) -> Option<String> {
     let text = |name: &str| fact[name].as_str().unwrap_or_default();
-    let target = text("target");
+    let target = text("target").replace("<token: ticket>", ticket);
+    let target = match target.split_once("<token: ") {
+        Some((before, words)) => {
+            before.to_owned() + &token(test, words.trim_end_matches('>')).unwrap()
+        }
+        None => target,
+    };
     let url = if target.starts_with("https://") {
-        target.to_owned()
+        target
     } else {
         format!("https://se1.example{target}")
     };
@@ -310,6 +146,14 @@ async fn differs(test: &TestStage, plain: u16, fact: &Value) -> Option<String> {
             let mut methods: Vec<&str> = field.split(',').map(str::trim).collect();
             methods.sort_unstable();
             ours = methods.join(",");
+        } else if name == "location" {
+            // The pool is this very server.
+            let path = field.strip_prefix("https://se1.example").unwrap_or(field);
+            let (path, value) = path.split_once('=').unwrap_or((path, ""));
+            path.clone_into(&mut ours);
+            if path.ends_with("?access_token") {
+                value.clone_into(ticket);
+            }
         } else if name == "www-authenticate" {
             let error = field
                 .split("error=\"")
@@ -384,9 +228,16 @@ async fn replay(name: &str, facts: &str, more: &str) {
         "methods" => Clock::manual("2026-11-22T14:15:19Z".parse().unwrap()),
         _ => Clock::wall(),
     };
+    let xrootd = second.replace("\"storm\"", "\"xrootd-5.5\"");
+    let first = if name == "redirector" {
+        format!("redirects = true\n{WORLD}")
+    } else {
+        WORLD.to_owned()
+    };
     let elements = [
-        ("se1", config(&format!("{WORLD}{more}"))),
+        ("se1", config(&format!("{first}{more}"))),
         ("se2", config(&format!("{second}{more}"))),
+        ("xrd", config(&format!("{xrootd}{more}"))),
     ];
     let test = TestStage::with_clock(clock, &elements).await;
     test.serve_routes("peer", peer()).await;
@@ -400,12 +251,13 @@ async fn replay(name: &str, facts: &str, more: &str) {
         })
         .collect();
     let (mut equal, mut all, mut wrong) = (0, 0, Vec::new());
+    let mut ticket = String::new();
     for line in facts.lines() {
         let fact: Value = serde_json::from_str(line).unwrap();
         let title = fact["title"].as_str().unwrap();
         if fact.get("setup").is_some() {
             assert!(
-                differs(&test, plain, &fact)
+                differs(&test, plain, &mut ticket, &fact)
                     .await
                     .is_some_and(|why| why.ends_with("for null")),
                 "{title}"
@@ -413,7 +265,8 @@ async fn replay(name: &str, facts: &str, more: &str) {
             continue;
         }
         all += 1;
-        match (differs(&test, plain, &fact).await, reasons.get(title)) {
+        let why = differs(&test, plain, &mut ticket, &fact).await;
+        match (why, reasons.get(title)) {
             (None, None) => equal += 1,
             (None, Some(_)) => wrong.push(format!("{title}\tis equal now; take its reason out")),
             (Some(_), Some(_)) => {}
@@ -432,7 +285,7 @@ async fn replay(name: &str, facts: &str, more: &str) {
 async fn methods() {
     replay(
         "methods",
-        include_str!("storm/methods.jsonl"),
+        include_str!("../storm/methods.jsonl"),
         "directories = [\"/wlcg\", \"/other\"]",
     )
     .await;
@@ -443,14 +296,14 @@ async fn authz() {
     let files = "files = { \"/wlcg/z/f\" = { text = \"data\" }, \
                  \"/wlcg/z/foobar/f\" = { text = \"data\" }, \"/fga/f\" = { text = \"data\" }, \
                  \"/fga/protected/f\" = { text = \"data\" }, \"/other/z/f\" = { text = \"data\" }, \"/anon/f\" = { text = \"data\" } }";
-    replay("authz", include_str!("storm/authz.jsonl"), files).await;
+    replay("authz", include_str!("../storm/authz.jsonl"), files).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths() {
     let files =
         "files = { \"/wlcg/t/f\" = { text = \"123456789\" } }\ndirectories = [\"/wlcg/t/p2\"]";
-    replay("paths", include_str!("storm/paths.jsonl"), files).await;
+    replay("paths", include_str!("../storm/paths.jsonl"), files).await;
 }
 
 const COPIES: &str = "files = { \"/wlcg/x/src\" = 3000000, \"/wlcg/x/zero\" = \"0\", \"/wlcg/x/big\" = 30000000 }\n\
@@ -458,12 +311,12 @@ const COPIES: &str = "files = { \"/wlcg/x/src\" = 3000000, \"/wlcg/x/zero\" = \"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pull() {
-    replay("pull", include_str!("storm/pull.jsonl"), COPIES).await;
+    replay("pull", include_str!("../storm/pull.jsonl"), COPIES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn push() {
-    replay("push", include_str!("storm/push.jsonl"), COPIES).await;
+    replay("push", include_str!("../storm/push.jsonl"), COPIES).await;
 }
 
 /// Documents, own tokens, macaroons, tape, checksums. The recording has a fifth area.
@@ -475,10 +328,51 @@ async fn endpoints() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/storm/nosum");
     replay(
         "endpoints",
-        include_str!("storm/endpoints.jsonl"),
+        include_str!("../storm/endpoints.jsonl"),
         &more.replace("NOSUM", file),
     )
     .await;
+}
+
+const MODES: &str = "files = { \"/wlcg/r/f\" = { text = \"hello\\n\" } }\n";
+
+/// The mode in which files are read and written elsewhere (storage page §2.9).
+#[tokio::test(flavor = "multi_thread")]
+async fn redirector() {
+    replay(
+        "redirector",
+        include_str!("../storm/redirector.jsonl"),
+        MODES,
+    )
+    .await;
+}
+
+/// What differs when an nginx stands before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx() {
+    replay("nginx", include_str!("../storm/nginx.jsonl"), MODES).await;
+}
+
+/// With a login for browsers, and SciTags.
+#[tokio::test(flavor = "multi_thread")]
+async fn oidc() {
+    replay("oidc", include_str!("../storm/oidc.jsonl"), MODES).await;
+}
+
+/// Copies between it and an XRootD 5.5.3, asked of either.
+#[tokio::test(flavor = "multi_thread")]
+async fn xrootd() {
+    let files =
+        "files = { \"/wlcg/f5\" = 5000000, \"/wlcg/xr/f5\" = 5000000, \"/wlcg/xr/zero\" = \"0\" }";
+    replay("xrootd", include_str!("../storm/xrootd.jsonl"), files).await;
+}
+
+/// What davix, gfal2, rclone, litmus and curl are answered, in the order in which they were run.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients() {
+    let files =
+        "tape = {}\ndirectories = [\"/wlcg/c\"]\nfiles = { \"/wlcg/s/src\" = { text = \"src\" } }";
+    replay("clients", include_str!("../storm/clients.jsonl"), files).await;
 }
 
 /// The block of fields on every answer, in its order, and a success that has no length (storage page §9.1).
