@@ -89,10 +89,9 @@ pub fn refresh_id(text: &str) -> Option<u128> {
 }
 
 /// Makes the tokens of a ticket and remembers them.
-pub async fn make(issuer: &Issuer, ticket: Ticket<'_>) -> Result<Made, Refusal> {
-    let key = issuer.signer().await?;
+pub fn make(issuer: &Issuer, ticket: Ticket<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let now = issuer.now();
-    let access = access_token(issuer, &ticket, &key, now)?;
+    let access = access_token(issuer, &ticket, key, now)?;
     let (refresh_jti, refresh_token) = refresh_token(issuer, &ticket, now);
     let record = AccessRecord {
         holder: Arc::clone(&ticket.holder),
@@ -103,7 +102,7 @@ pub async fn make(issuer: &Issuer, ticket: Ticket<'_>) -> Result<Made, Refusal> 
     let digest = digest_of(&access.text);
     issuer.tokens.put_access(digest, record, now);
     let id_token = match ticket.user {
-        Some(user) if ticket.id_token => Some(id_token(issuer, &ticket, user, &key, now)?),
+        Some(user) if ticket.id_token => Some(id_token(issuer, &ticket, user, key, now)?),
         _ => None,
     };
     let short = i64::from(issuer.has(Quirk::Q10));
@@ -138,19 +137,21 @@ fn body(
     };
     let text = |out: &mut String, member: &str, value: &str| {
         name(out, member);
-        out.push_str(&Value::from(value).to_string());
+        if value
+            .bytes()
+            .any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+        {
+            out.push_str(&Value::from(value).to_string());
+        } else {
+            out.push('"');
+            out.push_str(value);
+            out.push('"');
+        }
     };
-    // Tokens are base64url and dots: nothing in them is escaped, and they are the most of an answer.
-    let token = |out: &mut String, member: &str, value: &str| {
-        name(out, member);
-        out.push('"');
-        out.push_str(value);
-        out.push('"');
-    };
-    token(&mut out, "access_token", access);
+    text(&mut out, "access_token", access);
     text(&mut out, "token_type", "Bearer");
     if let Some(refresh) = refresh {
-        token(&mut out, "refresh_token", refresh);
+        text(&mut out, "refresh_token", refresh);
     }
     out.push_str(",\"expires_in\":");
     out.push_str(&expires_in.to_string());
@@ -165,7 +166,7 @@ fn body(
     }
     let exchanged = ticket.grant == grants::TOKEN_EXCHANGE;
     if let Some(id_token) = id_token {
-        token(&mut out, "id_token", id_token);
+        text(&mut out, "id_token", id_token);
     }
     if exchanged {
         let kind = if issuer.has(Quirk::Q27) {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::State;
 use axum::routing::any;
+use carnet_stage::Handler;
+use http::Method;
 
 use crate::endpoint as at;
 use crate::issuer::Issuer;
@@ -68,8 +70,21 @@ pub const WEBFINGER: &str = "/.well-known/webfinger";
 /// The acceptable use policy itself (issuer page §2.5).
 pub const AUP: &str = "/iam/aup";
 
-/// The public routes.
-pub fn public(issuer: Arc<Issuer>) -> Router {
+/// What answers the public paths: the table of routes, what browsers are told of other origins, and before both the way of most
+/// requests, which is short.
+pub fn public(issuer: Arc<Issuer>) -> Handler {
+    let table = Handler::from(table(Arc::clone(&issuer)));
+    let for_tokens = Arc::clone(&issuer);
+    let routed = Handler::with(move |request| {
+        if request.uri().path() == TOKEN && request.method() == Method::POST {
+            return Box::pin(at::token::serve(State(Arc::clone(&for_tokens)), request));
+        }
+        table.call(request)
+    });
+    Handler::with(move |request| at::cors::before(&issuer, request, &routed))
+}
+
+fn table(issuer: Arc<Issuer>) -> Router {
     let registration = format!("/{}", at::registration::path(&issuer));
     debug_assert!(registration == REGISTRATION || registration == REGISTER);
     Router::new()
@@ -138,6 +153,5 @@ pub fn public(issuer: Arc<Issuer>) -> Router {
             any(at::api::switch_client),
         )
         .fallback(at::unknown)
-        .layer(from_fn_with_state(Arc::clone(&issuer), at::cors::layer))
         .with_state(issuer)
 }

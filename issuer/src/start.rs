@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
-use carnet_stage::{Actor, StartError};
+use carnet_stage::{Actor, Handler, StartError};
 
 use crate::config::Config;
 use crate::issuer::Issuer;
@@ -12,20 +11,20 @@ use crate::keys::{KeyRing, load_or_make};
 use crate::quirks::{Quirk, Rules};
 use crate::{endpoint, exchange, patterns, policies, routes};
 
-/// An issuer that runs: its routes, and itself for whoever needs more than HTTP (the admin listener, `clients.json`).
+/// An issuer that runs: what answers its requests, and itself for whoever needs more than HTTP (the admin listener, `clients.json`).
 pub struct Started {
-    /// The public routes.
-    pub router: Router,
+    /// What answers the public paths.
+    pub handler: Handler,
     /// The issuer.
     pub issuer: Arc<Issuer>,
 }
 
-/// Starts an issuer and gives its routes back.
+/// Starts an issuer and gives back what answers its requests.
 ///
 /// The signing key is read or made in the background; only the first signature and the key set wait for it.
 #[allow(clippy::unused_async, reason = "every role starts the same way")]
-pub async fn start(actor: Actor, config: Config) -> Result<Router, StartError> {
-    build(actor, config, key_directory()).map(|started| started.router)
+pub async fn start(actor: Actor, config: Config) -> Result<Handler, StartError> {
+    build(actor, config, key_directory()).map(|started| started.handler)
 }
 
 /// The same, with the directory that keeps the key (none: it is made anew), and with the issuer itself.
@@ -33,8 +32,8 @@ pub fn build(actor: Actor, config: Config, keep: Option<PathBuf>) -> Result<Star
     check(&config)?;
     let issuer = Arc::new(Issuer::new(actor, config));
     endpoint::keys::supply(&issuer, keep);
-    let router = routes::public(Arc::clone(&issuer));
-    Ok(Started { router, issuer })
+    let handler = routes::public(Arc::clone(&issuer));
+    Ok(Started { handler, issuer })
 }
 
 /// Client ids and secrets, for `clients.json`.

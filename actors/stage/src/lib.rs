@@ -17,6 +17,7 @@ mod exchange;
 mod expect;
 mod faults;
 mod guard;
+mod handler;
 mod head;
 mod interim;
 mod journal;
@@ -46,6 +47,7 @@ pub use event::{
 };
 pub use expect::expecting;
 pub use faults::{Effect, Fault, FaultPlace, Faults};
+pub use handler::{Answering, Handler};
 pub use interim::Interim;
 pub use journal::{Journal, JournalOptions, Pending, Sink};
 pub use names::{Names, Place};

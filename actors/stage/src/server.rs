@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -20,7 +19,6 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tower_service::Service as _;
 
 use crate::ahead::Ahead;
 use crate::body::Body;
@@ -31,6 +29,7 @@ use crate::connector::{HTTP_BUFFER, TLS_BUFFER};
 use crate::event::{Event, Note, Seq};
 use crate::exchange::{Begun, Recording, Side, Tee};
 use crate::guard::{Guard, REFUSED_HEADER, Refusal};
+use crate::handler::Handler;
 use crate::head::Refused;
 use crate::interim::Interim;
 use crate::journal::Journal;
@@ -71,7 +70,7 @@ pub(crate) struct Server {
     pub(crate) journal: Journal,
     pub(crate) join: Arc<str>,
     pub(crate) tls: Arc<ServerConfig>,
-    pub(crate) router: Router,
+    pub(crate) handler: Handler,
     pub(crate) options: ServerOptions,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -226,10 +225,12 @@ impl Server {
 
     /// The handler's answer; a panic in it is a 500 and a note, never a broken connection without a word.
     async fn call(&self, request: Request<Body>) -> Response<Body> {
-        let mut router = self.router.clone();
         let request = short_body_first(request).await;
-        match AssertUnwindSafe(router.call(request)).catch_unwind().await {
-            Ok(Ok(answer)) => answer,
+        match AssertUnwindSafe(self.handler.call(request))
+            .catch_unwind()
+            .await
+        {
+            Ok(answer) => answer,
             Err(_) => {
                 let text = format!("{} panicked while it answered a request", self.name);
                 self.journal.record(&self.name, Event::Note(Note { text }));

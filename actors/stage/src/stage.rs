@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use carnet_certs::{Authority, Handshake, LeafKind};
 use jiff::SignedDuration;
 use rustls_pki_types::CertificateDer;
@@ -17,6 +16,7 @@ use crate::actor::{Actor, Footing};
 use crate::chance::Chance;
 use crate::client::Client;
 use crate::clock::Clock;
+use crate::handler::Handler;
 use crate::journal::{Journal, JournalOptions};
 use crate::names::{Names, Place};
 use crate::server::{Server, ServerOptions};
@@ -225,16 +225,16 @@ impl Stage {
         self.actor(&place, SignedDuration::ZERO)
     }
 
-    /// Begins to serve an actor's routes on the listener bound for it.
-    pub fn open(&self, place: &Place, router: Router) -> Result<(), StageError> {
-        self.open_with(place, router, LeafKind::Good, Handshake::Whole)
+    /// Begins to answer an actor's requests on the listener bound for it.
+    pub fn open(&self, place: &Place, handler: impl Into<Handler>) -> Result<(), StageError> {
+        self.open_with(place, handler, LeafKind::Good, Handshake::Whole)
     }
 
     /// The same, with a certificate of this kind and no more TLS than this.
     pub fn open_with(
         &self,
         place: &Place,
-        router: Router,
+        handler: impl Into<Handler>,
         kind: LeafKind,
         handshake: Handshake,
     ) -> Result<(), StageError> {
@@ -274,7 +274,7 @@ impl Stage {
             journal: self.journal.clone(),
             join: Arc::clone(&self.join),
             tls,
-            router,
+            handler: handler.into(),
             options: self.options.server,
             stop: self.stop.subscribe(),
         };

@@ -34,13 +34,12 @@ mod writing;
 
 use std::sync::Arc;
 
-use axum::Router;
-use carnet_stage::{Actor, StartError};
+use carnet_stage::{Actor, Handler, StartError};
 
 pub use config::Config;
 
-/// Starts a storage element: gives back its routes, to be served over TLS.
-pub async fn start(actor: Actor, config: Config) -> Result<Router, StartError> {
+/// Starts a storage element: gives back what answers its requests, to be served over TLS.
+pub async fn start(actor: Actor, config: Config) -> Result<Handler, StartError> {
     // Setting up may read a directory of the user's.
     let set_up = tokio::task::spawn_blocking(move || element::Element::new(actor, config));
     let element = set_up.await.map_err(StartError::new)??;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use carnet_stage::{Clock, Interim};
+use axum::extract::Request;
+use carnet_stage::{Clock, Handler, Interim};
 use http::{HeaderValue, Method, header};
 
 use http_body::Body as _;
@@ -27,11 +26,11 @@ pub(crate) const TAPE_DISCOVERY: &str = "/.well-known/wlcg-tape-rest-api";
 pub(crate) const TAPE_API: &str = "/api/v1";
 
 /// Every request comes here: a storage element's paths are its files.
-pub(crate) fn routes(element: Arc<Element>) -> Router {
-    Router::new().fallback(serve).with_state(element)
+pub(crate) fn routes(element: Arc<Element>) -> Handler {
+    Handler::new(move |request| serve(Arc::clone(&element), request))
 }
 
-async fn serve(State(element): State<Arc<Element>>, request: Request) -> Answer {
+async fn serve(element: Arc<Element>, request: Request) -> Answer {
     let mut installed = faults::arriving(&element, request.method(), request.uri().path()).await;
     let head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();

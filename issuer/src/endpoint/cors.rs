@@ -1,26 +1,33 @@
 //! Cross-origin requests (Fetch standard; issuer page §2.10): which paths allow them, and the answer to a preflight.
 
-use axum::extract::State;
-use axum::middleware::Next;
+use std::sync::Arc;
+
 use axum::response::Response;
-use carnet_stage::Body;
+use carnet_stage::{Answering, Body, Handler};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
 use http::{HeaderValue, Method};
 
-use super::{Here, Request};
+use super::Request;
 use crate::answer::Caching;
 use crate::issuer::Issuer;
 use crate::routes;
 
-/// Answers preflights, and lets every origin read the answers of the open paths.
-pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Response {
+/// Answers preflights, and lets every origin read the answers of the open paths. What no other origin asks goes on as it is.
+pub fn before(issuer: &Arc<Issuer>, request: Request, next: &Handler) -> Answering {
+    if !issuer.rules.then() && !request.headers().contains_key(ORIGIN) {
+        return next.call(request);
+    }
+    Box::pin(layer(Arc::clone(issuer), request, next.clone()))
+}
+
+async fn layer(issuer: Arc<Issuer>, request: Request, next: Handler) -> Response {
     // June 2021's filter let everybody read, asked or not.
     let unasked = issuer.rules.then() && is_read_by_all(request.uri().path());
     if !request.headers().contains_key(ORIGIN) {
-        let mut response = next.run(request).await;
+        let mut response = next.call(request).await;
         if unasked {
             let all = HeaderValue::from_static("*");
             response
@@ -53,7 +60,7 @@ pub async fn layer(State(issuer): Here, request: Request, next: Next) -> Respons
         }
         return response;
     }
-    let mut response = next.run(request).await;
+    let mut response = next.call(request).await;
     if open || unasked {
         response
             .headers_mut()

@@ -49,6 +49,12 @@ pub async fn read(request: Request) -> Result<(Parts, Form), Refusal> {
 /// The same with a limit of its own, for what is kept although nobody known has sent it.
 pub async fn read_within(request: Request, limit: usize) -> Result<(Parts, Form), Refusal> {
     let (parts, body) = request.into_parts();
+    let form = form(&parts, body, limit).await?;
+    Ok((parts, form))
+}
+
+/// The parameters of a request whose head and body are apart.
+pub async fn form(parts: &Parts, body: Body, limit: usize) -> Result<Form, Refusal> {
     let body = read_limited(body, limit).await.map_err(|why| match why {
         carnet_stage::body::BodyError::TooLong { .. } => {
             Refusal::new(413, "invalid_request", "The body is too long.")
@@ -57,8 +63,7 @@ pub async fn read_within(request: Request, limit: usize) -> Result<(Parts, Form)
             Refusal::bad("invalid_request", "The body broke off.")
         }
     })?;
-    let form = Form::read(parts.uri.query(), &parts.headers, &body);
-    Ok((parts, form))
+    Ok(Form::read(parts.uri.query(), &parts.headers, &body))
 }
 
 /// A POST that failed inside: 405 in IAM, 500 otherwise.

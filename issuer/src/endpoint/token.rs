@@ -1,16 +1,20 @@
 //! `POST /token` (RFC 6749 §3.2; order of checks: issuer page §2.0).
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
+use carnet_stage::Body;
 use http::Method;
 use http::header::ACCEPT;
+use http::request::Parts;
 
-use super::{Here, Request, failed_inside, read};
+use super::{Here, Request, failed_inside, form};
 use crate::answer::{Caching, header};
 use crate::audience::Step;
 use crate::auth::authenticate;
 use crate::errors::{Refusal, Shape};
-use crate::form::Form;
+use crate::form::{Form, LIMIT};
 use crate::grant::{
     self, check_scopes, client_credentials, code, device, exchange, password, refresh,
     target_refusal,
@@ -23,9 +27,16 @@ use crate::store::clients::grants::{
 };
 
 /// Answers a token request.
-pub async fn serve(State(issuer): Here, request: Request) -> Response {
-    let accepts_json = accepts_json(header(request.headers(), &ACCEPT));
-    match answer(&issuer, request).await {
+///
+/// What is under way stays small, and what few requests need is put aside: most of what this issuer does comes through here.
+pub fn serve(State(issuer): Here, request: Request) -> impl Future<Output = Response> {
+    let (parts, body) = request.into_parts();
+    respond(issuer, Box::new(parts), body)
+}
+
+async fn respond(issuer: Arc<Issuer>, parts: Box<Parts>, body: Body) -> Response {
+    let accepts_json = accepts_json(header(&parts.headers, &ACCEPT));
+    match answer(&issuer, &parts, body).await {
         Ok(_) if !accepts_json && issuer.rules.then() && issuer.has(Quirk::Q41) => {
             issuer.refuse(&Refusal::method("GET"), Caching::NoStore)
         }
@@ -54,13 +65,11 @@ fn accepts_json(accept: Option<&str>) -> bool {
     })
 }
 
-async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
-    let method = request.method().clone();
-    if method != Method::POST {
-        return Err(wrong_method(issuer, &method, request).await);
+async fn answer(issuer: &Issuer, parts: &Parts, body: Body) -> Result<Made, Refusal> {
+    if parts.method != Method::POST {
+        return Err(Box::pin(wrong_method(issuer, parts, body)).await);
     }
-    let (parts, form) = read(request).await?;
-    let form = form.settle(&issuer.rules)?;
+    let form = form(parts, body, LIMIT).await?.settle(&issuer.rules)?;
     if issuer.has(Quirk::Q49)
         && form
             .pairs()
@@ -112,10 +121,7 @@ async fn answer(issuer: &Issuer, request: Request) -> Result<Made, Refusal> {
         && request.asked.is_none()
         && asks_scopes(grant)
     {
-        return Err(Refusal::bad(
-            "invalid_request",
-            "The parameter scope is missing.",
-        ));
+        return Err(Refusal::missing("scope"));
     }
     decide(request, grant).await
 }
@@ -184,18 +190,19 @@ async fn decide(request: grant::Request<'_>, grant: &str) -> Result<Made, Refusa
     if !request.client.may(grant) {
         return Err(unauthorized_grant(issuer, grant));
     }
+    let key = issuer.signer().await?;
     match grant {
-        CLIENT_CREDENTIALS => client_credentials::grant(&request).await,
-        PASSWORD => password::grant(&request).await,
-        TOKEN_EXCHANGE => exchange::grant(&request).await,
-        AUTHORIZATION_CODE => code::grant(&request).await,
-        DEVICE_CODE => device::grant(&request).await,
+        CLIENT_CREDENTIALS => client_credentials::grant(&request, &key),
+        PASSWORD => password::grant(&request, &key),
+        TOKEN_EXCHANGE => exchange::grant(&request, &key),
+        AUTHORIZATION_CODE => code::grant(&request, &key),
+        DEVICE_CODE => device::grant(&request, &key),
         _ => {
             let presented = match presented {
                 Some(presented) => presented,
                 None => refresh::look_up(&request)?,
             };
-            refresh::grant(&request, presented).await
+            Box::pin(refresh::grant(&request, &key, presented)).await
         }
     }
 }
@@ -260,14 +267,15 @@ pub fn unauthorized_grant(issuer: &Issuer, grant: &str) -> Refusal {
 }
 
 /// Anything but POST (issuer page §2.9).
-async fn wrong_method(issuer: &Issuer, method: &Method, request: Request) -> Refusal {
+async fn wrong_method(issuer: &Issuer, parts: &Parts, body: Body) -> Refusal {
+    let method = &parts.method;
     if issuer.rules.strict() {
         return Refusal::new(405, "invalid_request", "Use POST.").dressed(Shape::AllowJson("POST"));
     }
     if method != Method::GET && (method != Method::HEAD || issuer.rules.then()) {
         return Refusal::method("GET,POST");
     }
-    let Ok((parts, form)) = read(request).await else {
+    let Ok(form) = form(parts, body, LIMIT).await else {
         return failed_inside(issuer);
     };
     let in_query =

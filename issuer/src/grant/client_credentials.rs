@@ -6,12 +6,13 @@ use super::{Request, without_reserved};
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket};
+use crate::keys::SigningKey;
 use crate::quirks::Quirk;
 use crate::store::clients::grants;
 use crate::store::{Holder, Terms};
 
 /// Gives the client its token.
-pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
+pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let Request {
         issuer,
         client,
@@ -52,5 +53,5 @@ pub async fn grant(request: &Request<'_>) -> Result<Made, Refusal> {
         id_token: false,
         parent: None,
     };
-    issue::make(issuer, ticket).await
+    issue::make(issuer, ticket, key)
 }

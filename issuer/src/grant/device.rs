@@ -89,7 +89,14 @@ pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
         check_groups(issuer, user, &asked)?;
         Ok(asked)
     };
-    redeem(request, Step::Device, grants::DEVICE_CODE, approved, scopes, key)
+    redeem(
+        request,
+        Step::Device,
+        grants::DEVICE_CODE,
+        approved,
+        scopes,
+        key,
+    )
 }
 
 /// The scopes of an approved device request, as they come to the token step (issuer page §2.0): what the policies

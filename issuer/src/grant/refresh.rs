@@ -10,8 +10,8 @@ use super::{
 use crate::audience::Step;
 use crate::errors::Refusal;
 use crate::issue::{self, Made, RefreshPlan, Ticket, refresh_id, refresh_text};
-use crate::keys::SigningKey;
 use crate::issuer::Issuer;
+use crate::keys::SigningKey;
 use crate::order;
 use crate::quirks::Quirk;
 use crate::scopes::{Match, allowed};

@@ -260,7 +260,7 @@ impl Keys {
         if let Some(key) = read(&self.active).as_ref() {
             return Ok(Arc::clone(key));
         }
-        self.wait().await?;
+        Box::pin(self.wait()).await?;
         read(&self.active)
             .clone()
             .ok_or_else(|| "there is no signing key".into())

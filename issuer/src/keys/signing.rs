@@ -122,7 +122,13 @@ impl SigningKey {
 
     /// The same with another header, already encoded: for tokens that are wrong on purpose.
     pub fn sign_with_header(&self, header: &str, payload: &[u8]) -> Result<String, KeyError> {
-        let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 360);
+        let signature = match &self.pair {
+            Pair::Rsa(pair) => pair.public_modulus_len(),
+            Pair::Ec(_) => 64,
+        };
+        // Each part may need two more than a third more, and there are two dots.
+        let room = header.len() + (payload.len() + signature) * 4 / 3 + 6;
+        let mut token = String::with_capacity(room);
         token.push_str(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);

@@ -9,19 +9,17 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use carnet_certs::Authority;
 use carnet_issuer::{Config, Started, build};
 use carnet_stage::{
-    Body, Chance, Clock, JournalOptions, Place, ServerOptions, Stage, StageOptions,
+    Body, Chance, Clock, Handler, JournalOptions, Place, ServerOptions, Stage, StageOptions,
 };
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tower_service::Service as _;
 
 /// The exchange grant.
 pub const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -69,8 +67,8 @@ pub fn claims(token: &str) -> Value {
 
 /// A running issuer.
 pub struct Bench {
-    /// Its routes.
-    pub router: Router,
+    /// What answers its requests.
+    pub handler: Handler,
     /// Its parts.
     pub started: Started,
     /// The stage it stands on.
@@ -101,7 +99,7 @@ impl Bench {
         let actor = stage.actor(&place, SignedDuration::ZERO);
         let started = build(actor, config, None).unwrap();
         Self {
-            router: started.router.clone(),
+            handler: started.handler.clone(),
             started,
             stage,
         }
@@ -130,7 +128,7 @@ impl Bench {
 
     /// Sends a request.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        ask(self.router.clone(), request).await
+        ask(&self.handler, request).await
     }
 
     /// Sends a request with a form (or none) and headers.
@@ -169,7 +167,11 @@ impl Bench {
             .method(method)
             .uri(path)
             .header("authorization", "Bearer open");
-        ask(router, request.body(Body::from(body.to_string())).unwrap()).await
+        ask(
+            &router.into(),
+            request.body(Body::from(body.to_string())).unwrap(),
+        )
+        .await
     }
 
     /// A token request by Basic.
@@ -180,8 +182,8 @@ impl Bench {
     }
 }
 
-async fn ask(mut router: Router, request: Request<Body>) -> Answer {
-    let (parts, body) = router.call(request).await.unwrap().into_parts();
+async fn ask(handler: &Handler, request: Request<Body>) -> Answer {
+    let (parts, body) = handler.call(request).await.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     Answer {
         status: parts.status.as_u16(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use carnet_certs::Authority;
 use carnet_issuer::Issuer;
 use carnet_stage::{
-    Actor, Chance, Clock, Event, FaultEvent, JournalOptions, Place, ServerOptions, Stage,
+    Actor, Chance, Clock, Event, FaultEvent, Handler, JournalOptions, Place, ServerOptions, Stage,
     StageOptions,
 };
 use carnet_user::User;
@@ -175,21 +175,21 @@ pub(super) async fn bring_up_with(
             name: place.name.clone(),
             why,
         };
-        let (router, issuer) = starting
+        let (handler, issuer) = starting
             .await
             .map_err(|error| failed(error.to_string()))?
             .map_err(failed)?;
         // Storage elements have faults of their own, at places nobody else has.
-        let router = match cast.get(&place.name) {
-            Some(member) if member.kind != Kind::Storage => faults::before(&member.actor, router),
-            _ => router,
+        let handler = match cast.get(&place.name) {
+            Some(member) if member.kind != Kind::Storage => faults::before(&member.actor, handler),
+            _ => handler,
         };
         match scenario
             .actors
             .get(&place.name)
             .and_then(|placed| placed.common.tls)
         {
-            None => stage.open(place, router)?,
+            None => stage.open(place, handler)?,
             Some(tls) => {
                 stage.journal().record(
                     &place.name,
@@ -199,7 +199,7 @@ pub(super) async fn bring_up_with(
                         did: format!("F16: {}", tls.in_words()),
                     }),
                 );
-                stage.open_with(place, router, tls.leaf(), tls.handshake())?;
+                stage.open_with(place, handler, tls.leaf(), tls.handshake())?;
             }
         }
         if let Some(issuer) = issuer {
@@ -263,19 +263,19 @@ fn servers(scenario: &Scenario) -> impl Iterator<Item = (&String, &Placed)> {
         .filter(|(_, placed)| placed.spec.kind() != Kind::User && placed.external.is_none())
 }
 
-type Begun = (axum::Router, Option<Arc<Issuer>>);
+type Begun = (Handler, Option<Arc<Issuer>>);
 
 async fn start(actor: Actor, spec: ActorSpec, keys: Option<PathBuf>) -> Result<Begun, String> {
     let router = match spec {
         ActorSpec::Issuer(config) => {
             let started =
                 carnet_issuer::build(actor, *config, keys).map_err(|error| error.to_string())?;
-            return Ok((started.router, Some(started.issuer)));
+            return Ok((started.handler, Some(started.issuer)));
         }
-        ActorSpec::Rucio(config) => carnet_rucio::start(actor, *config).await,
-        ActorSpec::Fts(config) => carnet_fts::start(actor, *config).await,
+        ActorSpec::Rucio(config) => carnet_rucio::start(actor, *config).await.map(Into::into),
+        ActorSpec::Fts(config) => carnet_fts::start(actor, *config).await.map(Into::into),
         ActorSpec::Storage(config) => carnet_storage::start(actor, *config).await,
-        ActorSpec::Idp(config) => carnet_idp::start(actor, *config).await,
+        ActorSpec::Idp(config) => carnet_idp::start(actor, *config).await.map(Into::into),
         ActorSpec::User(_) => return Err("a person is not a server".to_owned()),
     };
     router

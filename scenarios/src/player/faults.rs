@@ -4,29 +4,31 @@
 use std::io;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use carnet_stage::{Actor, Body, Effect, Event, FaultEvent, FaultPlace};
+use carnet_stage::{Actor, Body, Effect, Event, FaultEvent, FaultPlace, Handler};
 use http::{HeaderName, HeaderValue};
 
 /// Lets installed faults act on what comes in.
-pub(super) fn before(actor: &Actor, router: Router) -> Router {
-    router.layer(from_fn_with_state(actor.clone(), act))
+pub(super) fn before(actor: &Actor, next: Handler) -> Handler {
+    let actor = actor.clone();
+    Handler::with(move |request| {
+        if actor.faults().is_empty() {
+            next.call(request)
+        } else {
+            Box::pin(act(actor.clone(), request, next.clone()))
+        }
+    })
 }
 
-async fn act(State(actor): State<Actor>, request: Request, next: Next) -> Response {
-    if actor.faults().is_empty() {
-        return next.run(request).await;
-    }
+async fn act(actor: Actor, request: Request, next: Handler) -> Response {
     let (method, path) = (
         request.method().to_string(),
         request.uri().path().to_owned(),
     );
     let Some(fault) = actor.faults().take(FaultPlace::Handler, &method, &path) else {
-        return next.run(request).await;
+        return next.call(request).await;
     };
     let tell = |did: &str| {
         actor.record(Event::Fault(FaultEvent {
@@ -46,7 +48,7 @@ async fn act(State(actor): State<Actor>, request: Request, next: Next) -> Respon
         Effect::DelayMillis(millis) => {
             tell(&format!("waits {millis} ms"));
             actor.clock().sleep(Duration::from_millis(*millis)).await;
-            next.run(request).await
+            next.call(request).await
         }
         Effect::Drop => {
             tell("closes the connection without an answer");
@@ -56,13 +58,13 @@ async fn act(State(actor): State<Actor>, request: Request, next: Next) -> Respon
         }
         Effect::OmitHeader(name) => {
             tell(&format!("leaves {name} out"));
-            let mut answer = next.run(request).await;
+            let mut answer = next.call(request).await;
             answer.headers_mut().remove(name.as_str());
             answer
         }
         Effect::SetHeader(line) => {
             tell(&format!("sets {line}"));
-            let mut answer = next.run(request).await;
+            let mut answer = next.call(request).await;
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             if let (Ok(name), Ok(value)) = (
                 HeaderName::try_from(name.trim()),
@@ -76,7 +78,7 @@ async fn act(State(actor): State<Actor>, request: Request, next: Next) -> Respon
             tell(&format!(
                 "{other:?} is no fault that can be put here; nothing is done"
             ));
-            next.run(request).await
+            next.call(request).await
         }
     }
 }
