@@ -119,6 +119,10 @@ impl Return {
 
 fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     let page = |refusal: Refusal| issuer.refuse(&refusal.dressed(Shape::OAuthPage), Caching::Never);
+    if !issuer.rules.strict() && has_broken_escape(parts.uri.query().unwrap_or_default()) {
+        let refusal = Refusal::page(500, "Internal Server Error");
+        return issuer.refuse(&refusal, Caching::Never);
+    }
     let mut browser = Browser::of(issuer, &parts.headers);
     let user = browser.user(issuer);
     let prompt = form.get("prompt").unwrap_or_default();
@@ -177,6 +181,12 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
         } else {
             "Unsupported response types".into()
         };
+        // IAM answers this for the request that the session has already.
+        let earlier = browser.session.pending.filter(|_| issuer.has(Quirk::Q54));
+        let back = earlier.map_or(back, |earlier| Return {
+            uri: earlier.redirect_uri,
+            state: earlier.state,
+        });
         return back.error(issuer, "unsupported_response_type", &text, false);
     }
     let approval = match approval(issuer, &client, &user, form, &back) {
@@ -221,6 +231,14 @@ fn ask(issuer: &Issuer, parts: &Parts, form: &Form) -> Response {
     };
     let response = issuer.answers.small_page(html, caching);
     browser.keep(issuer, response)
+}
+
+/// A percent sign that begins no escape, on which a servlet container gives up.
+fn has_broken_escape(query: &str) -> bool {
+    query.split('%').skip(1).any(|rest| {
+        let escape = rest.as_bytes().get(..2);
+        !escape.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// What a strict issuer does not play, or cannot read (OpenID Connect Core §3.1.2.1, §6; OAuth 2.0 Multiple Response

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::browser::Browser;
 use super::userinfo::bearer;
-use super::{Here, Request};
+use super::{Here, Request, failed_inside};
 use crate::answer::{Caching, header};
 use crate::auth::same;
 use crate::claims::ClaimSet;
@@ -44,6 +44,15 @@ impl Fault {
             status: 400,
             code,
             text: text.into(),
+        }
+    }
+
+    /// An exception inside.
+    fn inside() -> Self {
+        Self {
+            status: 500,
+            code: "",
+            text: String::new(),
         }
     }
 }
@@ -389,6 +398,9 @@ fn owned(issuer: &Issuer, headers: &HeaderMap, id: &str) -> Result<Arc<Client>, 
 }
 
 fn refuse(issuer: &Issuer, fault: &Fault) -> Response {
+    if fault.status == 500 && fault.text.is_empty() {
+        return issuer.refuse(&failed_inside(issuer), Caching::Never);
+    }
     if fault.text.is_empty() {
         return issuer.refuse(&Refusal::empty(fault.status), Caching::Never);
     }

@@ -80,7 +80,11 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
             });
         }
     }
-    // IAM overlooks that the grant which stands in for none needs one too.
+    if issuer.rules.then() && wanted.is_none() && redirect_uris.is_empty() {
+        // An exception inside: the grants that stand in for none need an address.
+        return Err(Fault::inside());
+    }
+    // IAM 1.12 overlooks that the grant which stands in for none needs one too.
     let redirects = match &wanted {
         Some(all) => all
             .iter()
