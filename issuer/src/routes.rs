@@ -79,7 +79,10 @@ pub fn public(issuer: Arc<Issuer>) -> Handler {
         if request.uri().path() == TOKEN && request.method() == Method::POST {
             return Box::pin(at::token::serve(State(Arc::clone(&for_tokens)), request));
         }
-        table.call(request)
+        match at::container::before(&for_tokens, request) {
+            Ok(response) => Box::pin(std::future::ready(response)),
+            Err(request) => table.call(request),
+        }
     });
     Handler::with(move |request| at::cors::before(&issuer, request, &routed))
 }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod aup;
 pub mod authorize;
 pub mod browser;
+pub mod container;
 pub mod cors;
 pub mod device;
 pub mod devicecode;
@@ -85,15 +86,8 @@ fn known_caller(issuer: &Issuer, request: &Request) -> bool {
 /// Paths that nobody serves.
 pub async fn unknown(State(issuer): Here, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    // Servlet containers take `//token` and `/token;x=y` for `/token`.
-    if !issuer.rules.strict()
-        && path
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .replace("//", "/")
-            == crate::routes::TOKEN
-    {
+    // Servlet containers take `//token` for `/token`.
+    if !issuer.rules.strict() && path.replace("//", "/") == crate::routes::TOKEN {
         return token::serve(State(issuer), request).await;
     }
     let refusal = if path == "/token/" && !issuer.rules.strict() {
