@@ -449,3 +449,106 @@ async fn saml_ids_are_written_like_oidc_ids_and_certificates_are_only_read() {
         assert_eq!(ids.is_null(), !there);
     }
 }
+
+#[tokio::test]
+async fn people_change_what_is_their_own_and_no_more() {
+    const OWN: &str = "urn:indigo-dc:scim:schemas:IndigoUser";
+    let ids = |subject: &str| json!({ OWN: { "oidcIds": [{ "issuer": "https://idp.example", "subject": subject }] } });
+    for compat in ["strict", "iam-1.12", "iam-1.7"] {
+        let world = World::new(compat, "sync").await;
+        let form = [
+            ("grant_type", "password"),
+            ("username", "ann"),
+            ("password", "password"),
+            ("scope", "openid"),
+        ];
+        let by_token = world.bench.token("app", "s", &form).await;
+        let by_token = format!("Bearer {}", by_token.text("access_token"));
+        let session = Browser::login(&world.bench, "ann", "password").await;
+        let session = format!("JSESSIONID={}", session.session());
+        let ask = async |method: &str, head: (&str, &str), body: &Value| {
+            let request = http::Request::builder()
+                .method(method)
+                .uri("/scim/Me")
+                .header("content-type", "application/scim+json")
+                .header(head.0, head.1);
+            let body = carnet_stage::Body::from(body.to_string());
+            world.bench.send(request.body(body).unwrap()).await
+        };
+        // A session will do, and in IAM any token of one's own.
+        for (head, patched) in [
+            (("cookie", session.as_str()), 204),
+            (
+                ("authorization", by_token.as_str()),
+                if compat == "strict" { 403 } else { 204 },
+            ),
+        ] {
+            let shown = ask("GET", head, &Value::Null).await;
+            assert_eq!(shown.text("userName"), "ann", "{compat}: {}", shown.body);
+            let name = json!({ "name": { "givenName": "Anna" } });
+            let answer = ask("PATCH", head, &patch("replace", Value::Null, name)).await;
+            assert_eq!(answer.status, patched, "{compat}: {}", answer.body);
+        }
+        let own = ("cookie", session.as_str());
+        for (op, value, want) in [
+            (
+                "replace",
+                json!({ "userName": "x" }),
+                "Replace user username not supported",
+            ),
+            (
+                "replace",
+                json!({ "password": "x" }),
+                "Replace user password not supported",
+            ),
+            (
+                "replace",
+                json!({ "active": false }),
+                "Replace user active status not supported",
+            ),
+            (
+                "add",
+                ids("x"),
+                "Add OpenID Connect account to user not supported",
+            ),
+            (
+                "replace",
+                json!({ "emails": [{ "value": "bob@vo.example" }] }),
+                "A user linked with email 'bob@vo.example' already exists",
+            ),
+            (
+                "replace",
+                json!({ "emails": [{ "value": "a@vo.example" }] }),
+                "",
+            ),
+            ("remove", ids("ann"), ""),
+        ] {
+            let answer = ask("PATCH", own, &patch(op, Value::Null, value.clone())).await;
+            assert_eq!(answer.text("detail"), want, "{compat}: {op} {value}");
+        }
+        // All operations or none.
+        let half = json!({ "operations": [
+            { "op": "replace", "value": { "name": { "familyName": "Half" } } },
+            { "op": "replace", "value": { "active": false } },
+        ] });
+        assert_eq!(ask("PATCH", own, &half).await.status, 400);
+        let shown = ask("GET", own, &Value::Null).await.json();
+        assert_eq!(
+            (
+                &shown["name"]["givenName"],
+                &shown["emails"][0]["value"],
+                shown[OWN].get("oidcIds")
+            ),
+            (&json!("Anna"), &json!("a@vo.example"), None),
+            "{compat}: {shown}"
+        );
+        assert_ne!(shown["name"]["familyName"], "Half", "{compat}");
+        // A client without a person: nobody to show, and nothing without the scope.
+        let client = format!("Bearer {}", world.token);
+        let answer = ask("GET", ("authorization", &client), &Value::Null).await;
+        assert_eq!(answer.status, 400, "{compat}");
+        let poor = World::new(compat, "writer").await;
+        let answer = poor.ask("GET", "/scim/Me", Value::Null).await;
+        assert_eq!(answer.status, 403, "{compat}: {}", answer.body);
+    }
+}

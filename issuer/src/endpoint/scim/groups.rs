@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Fault, GROUP, Outcome, admit, answer, fault, list, operations, shown};
+use super::{Also, Fault, GROUP, Outcome, admit, answer, fault, list, operations, shown};
 use crate::config::{GroupConfig, Level};
 use crate::endpoint::policies::follow;
 use crate::endpoint::{Here, Request};
@@ -27,7 +27,7 @@ fn found(issuer: &Issuer, id: &str) -> Result<Group, Fault> {
 
 /// `/scim/Groups`: the list; POST makes a group.
 pub async fn groups(State(issuer): Here, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET,POST", true).await {
+    let asked = match admit(&issuer, request, "GET,POST", Also::Administrators).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -47,7 +47,14 @@ pub async fn groups(State(issuer): Here, request: Request) -> Response {
 
 /// `/scim/Groups/{id}`.
 pub async fn group(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET,PUT,PATCH,DELETE", true).await {
+    let asked = match admit(
+        &issuer,
+        request,
+        "GET,PUT,PATCH,DELETE",
+        Also::Administrators,
+    )
+    .await
+    {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -65,7 +72,7 @@ pub async fn group(State(issuer): Here, Path(id): Path<String>, request: Request
 
 /// `/scim/Groups/{id}/members`: the people in it.
 pub async fn members(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET", true).await {
+    let asked = match admit(&issuer, request, "GET", Also::Administrators).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -82,7 +89,7 @@ pub async fn members(State(issuer): Here, Path(id): Path<String>, request: Reque
 
 /// `/scim/Groups/{id}/subgroups`: the groups right below it.
 pub async fn subgroups(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET", true).await {
+    let asked = match admit(&issuer, request, "GET", Also::Administrators).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };

@@ -5,6 +5,8 @@ pub mod groups;
 mod shown;
 pub mod users;
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use carnet_stage::body::read_limited;
 use http::request::Parts;
@@ -18,7 +20,7 @@ use crate::answer::{Caching, header};
 use crate::errors::Refusal;
 use crate::form::{Form, LIMIT};
 use crate::issuer::Issuer;
-use crate::store::AccessRecord;
+use crate::store::{AccessRecord, User};
 
 pub(crate) use shown::moment;
 
@@ -45,17 +47,27 @@ struct Asked {
     form: Form,
     /// The JSON of a body.
     body: Value,
-    /// The token; none: an administrator's session.
+    /// The token; none: a session.
     record: Option<AccessRecord>,
+    /// Whose session.
+    session: Option<Arc<User>>,
 }
 
-/// Lets a request through: a token with the scope, or (as in IAM) an administrator's session. `scopes`: for reading and
-/// for writing; none: any token will do.
+/// Who is let through, beside tokens with the scope for reading or writing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Also {
+    /// Administrators, by their sessions (as in IAM).
+    Administrators,
+    /// Everybody, by session or token, for what is their own.
+    Oneself,
+}
+
+/// Lets a request through.
 async fn admit(
     issuer: &Issuer,
     request: Request,
     methods: &'static str,
-    scoped: bool,
+    also: Also,
 ) -> Result<Asked, Response> {
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
@@ -75,9 +87,14 @@ async fn admit(
         return Err(issuer.refuse(&Refusal::method(methods), Caching::Never));
     }
     let scope = if reads { "scim:read" } else { "scim:write" };
+    let oneself = also == Also::Oneself;
     let may = match &token {
-        Some((_, text)) => !scoped || has_scope(text, scope),
-        None => session.is_some_and(|user| user.admin || !scoped),
+        // A token that was not given for it changes nobody, whatever IAM lets it do to its own person.
+        Some((record, text)) => {
+            let own = oneself && record.holder.person && (reads || !issuer.rules.strict());
+            own || has_scope(text, scope)
+        }
+        None => session.as_ref().is_some_and(|user| user.admin || oneself),
     };
     if !may {
         return Err(forbidden(issuer, scope));
@@ -105,6 +122,7 @@ async fn admit(
         method,
         form,
         body,
+        session: session.filter(|_| token.is_none()),
         record: token.map(|(record, _)| record),
     })
 }

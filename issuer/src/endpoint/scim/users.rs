@@ -8,7 +8,7 @@ use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Fault, Outcome, USER, admit, answer, fault, list, operations, shown};
+use super::{Also, Fault, Outcome, USER, admit, answer, fault, list, operations, shown};
 use crate::config::{Level, OidcId, SamlId, UserConfig};
 use crate::endpoint::policies::follow;
 use crate::endpoint::{Here, Request};
@@ -126,6 +126,25 @@ impl Said {
         })
     }
 
+    /// What people may not change of themselves, in IAM's words.
+    fn check_own(&self, op: &str) -> Result<(), Fault> {
+        let gives_up = op == "remove";
+        let what = if self.username.is_some() && !gives_up {
+            "Replace user username"
+        } else if self.password.is_some() && !gives_up {
+            "Replace user password"
+        } else if self.active.is_some() && !gives_up {
+            "Replace user active status"
+        } else if self.oidc_ids.is_some() && !gives_up {
+            "Add OpenID Connect account to user"
+        } else if self.saml_ids.is_some() && !gives_up {
+            "Add SAML account to user"
+        } else {
+            return Ok(());
+        };
+        fault(400, format!("{what} not supported"))
+    }
+
     fn apply(self, user: &mut User) {
         let renamed = self.given_name.is_some() || self.family_name.is_some();
         let put = |field: &mut String, value: Option<String>| {
@@ -177,24 +196,25 @@ fn patched<T: Clone + PartialEq>(known: &[T], said: Option<Vec<T>>, add: bool) -
     Some(all)
 }
 
-/// `/scim/Me`.
+/// `/scim/Me`: oneself; PATCH changes name and mail address, and gives identities up.
 pub async fn me(State(issuer): Here, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET", false).await {
+    let asked = match admit(&issuer, request, "GET,PATCH", Also::Oneself).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
     let record = asked.record.filter(|record| record.holder.person);
     let user = record.and_then(|record| issuer.people.by_uuid(&record.holder.sub));
-    let outcome = match user {
-        Some(user) => Ok((200, Some(shown::user(&issuer, &user)))),
-        None => fault(400, "No user linked to the current OAuth token"),
+    let outcome = match (user.or(asked.session), asked.method) {
+        (Some(user), Method::PATCH) => patch(&issuer, &user, &asked.body, Said::check_own),
+        (Some(user), _) => Ok((200, Some(shown::user(&issuer, &user)))),
+        (None, _) => fault(400, "No user linked to the current OAuth token"),
     };
     answer(&issuer, outcome)
 }
 
 /// `/scim/Users`: the list; POST makes a person.
 pub async fn users(State(issuer): Here, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET,POST", true).await {
+    let asked = match admit(&issuer, request, "GET,POST", Also::Administrators).await {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -239,9 +259,18 @@ fn make(issuer: &Issuer, body: &Value) -> Outcome {
 }
 
 fn change(issuer: &Issuer, user: &User, said: Said, to: &str) -> Option<Arc<User>> {
+    put(issuer, user, |user| said.apply(user), to)
+}
+
+fn put(
+    issuer: &Issuer,
+    user: &User,
+    change: impl FnOnce(&mut User),
+    to: &str,
+) -> Option<Arc<User>> {
     let now = issuer.now();
     let changed = issuer.people.change(&user.uuid, |user| {
-        said.apply(user);
+        change(user);
         user.updated_at = now;
     })?;
     if changed.username != user.username {
@@ -255,7 +284,14 @@ fn change(issuer: &Issuer, user: &User, said: Said, to: &str) -> Option<Arc<User
 
 /// `/scim/Users/{id}`.
 pub async fn user(State(issuer): Here, Path(id): Path<String>, request: Request) -> Response {
-    let asked = match admit(&issuer, request, "GET,PUT,PATCH,DELETE", true).await {
+    let asked = match admit(
+        &issuer,
+        request,
+        "GET,PUT,PATCH,DELETE",
+        Also::Administrators,
+    )
+    .await
+    {
         Ok(asked) => asked,
         Err(response) => return response,
     };
@@ -264,7 +300,7 @@ pub async fn user(State(issuer): Here, Path(id): Path<String>, request: Request)
     };
     let outcome = match asked.method {
         Method::PUT => replace(&issuer, &user, &asked.body),
-        Method::PATCH => patch(&issuer, &user, &asked.body),
+        Method::PATCH => patch(&issuer, &user, &asked.body, |_, _| Ok(())),
         Method::DELETE => {
             issuer.people.remove(&id);
             let ended = issuer.tokens.revoke_where(|holder| *holder.sub == *id);
@@ -292,27 +328,34 @@ fn replace(issuer: &Issuer, user: &User, body: &Value) -> Outcome {
     Ok((200, changed.map(|user| shown::user(issuer, &user))))
 }
 
-fn patch(issuer: &Issuer, user: &Arc<User>, body: &Value) -> Outcome {
-    let mut current = Arc::clone(user);
+/// Does the operations of a body, all of them or none (RFC 7644 §3.5.2). `allows`: whether one may be done.
+fn patch(
+    issuer: &Issuer,
+    user: &User,
+    body: &Value,
+    allows: impl Fn(&Said, &str) -> Result<(), Fault>,
+) -> Outcome {
+    let mut changed = user.clone();
     for (op, path, value) in operations(body)? {
         if let Some(path) = path.filter(|path| !path.is_empty()) {
             return fault(400, format!("path value {path} is not currently supported"));
         }
         let mut said = Said::read(value)?;
+        allows(&said, &op)?;
         if op != "replace" {
             let add = op == "add";
-            let oidc = patched(&current.oidc_ids, said.oidc_ids.take(), add);
-            let saml = patched(&current.saml_ids, said.saml_ids.take(), add);
+            let oidc = patched(&changed.oidc_ids, said.oidc_ids.take(), add);
+            let saml = patched(&changed.saml_ids, said.saml_ids.take(), add);
             if !add {
                 said = Said::default();
             }
             (said.oidc_ids, said.saml_ids) = (oidc, saml);
         }
         said.check_free(issuer, Some(user))?;
-        match change(issuer, user, said, "changed") {
-            Some(changed) => current = changed,
-            None => return fault(404, format!("No user mapped to id '{}'", user.uuid)),
-        }
+        said.apply(&mut changed);
     }
-    Ok((204, None))
+    match put(issuer, user, |user| *user = changed, "changed") {
+        Some(_) => Ok((204, None)),
+        None => fault(404, format!("No user mapped to id '{}'", user.uuid)),
+    }
 }
