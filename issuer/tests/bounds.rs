@@ -6,7 +6,7 @@ mod common;
 
 use carnet_issuer::store::pending::DEVICES;
 use carnet_issuer::store::{
-    Approval, CodeRequest, DeviceRequest, DeviceState, Login, Pending, Session,
+    Approval, Client, CodeRequest, DeviceRequest, DeviceState, Login, Pending, Session,
 };
 use common::{Bench, DEVICE, basic};
 
@@ -129,6 +129,47 @@ async fn of_polls_that_come_at_once_one_gets_the_tokens() {
         }
         assert_eq!(good, 1, "round {round}");
     }
+}
+
+#[tokio::test]
+async fn of_clients_that_register_themselves_there_are_5000() {
+    let bench = Bench::from_toml(WORLD);
+    let register = async || {
+        let body = r#"{"client_name":"mine","redirect_uris":["https://app.example/cb"]}"#;
+        let request = http::Request::post("/iam/api/client-registration")
+            .header("content-type", "application/json")
+            .body(carnet_stage::Body::from(body));
+        bench.send(request.unwrap()).await
+    };
+    let first = register().await;
+    let clients = &bench.started.issuer.clients;
+    let first = clients.get(&first.text("client_id")).unwrap();
+    for n in 1..4_999 {
+        let mut another = Client::clone(&first);
+        another.id = format!("another-{n}").into();
+        clients.put(another);
+    }
+    assert_eq!(register().await.status, 201, "the 5,000th");
+    let full = register().await;
+    assert_eq!(
+        (full.status, full.text("error").as_str()),
+        (503, "temporarily_unavailable")
+    );
+    assert!(
+        full.text("error_description").contains("5000"),
+        "{}",
+        full.body
+    );
+    let mut known = Client::clone(&first);
+    known.id = "registered-by-the-administrator".into();
+    known.registration_token = None;
+    clients.put(known);
+    clients.remove("another-1");
+    assert_eq!(
+        register().await.status,
+        201,
+        "one has left, and others do not count"
+    );
 }
 
 #[tokio::test]
