@@ -187,16 +187,21 @@ impl Actor {
         if !self.shared.journal.is_listening() {
             return 0;
         }
-        let checks = verdict
-            .checks
-            .iter()
-            .map(|check| CheckRecord {
-                name: check.name.clone(),
-                ok: check.ok,
-                saw: check.saw.clone(),
-                wanted: check.wanted.clone(),
-            })
-            .collect();
+        let checks = verdict.checks.iter().cloned().map(CheckRecord::from);
+        self.judged_by(jti, verdict, checks.collect())
+    }
+
+    /// The same for a verdict whose checks nobody looks at afterwards: they go into the journal as they are.
+    pub fn judged_last(&self, verdict: &mut Verdict) -> Seq {
+        if !self.shared.journal.is_listening() {
+            return 0;
+        }
+        let checks = std::mem::take(&mut verdict.checks);
+        let checks = checks.into_iter().map(CheckRecord::from).collect();
+        self.judged_by(verdict.jti(), verdict, checks)
+    }
+
+    fn judged_by(&self, jti: Option<&str>, verdict: &Verdict, checks: Vec<CheckRecord>) -> Seq {
         self.record(Event::Judged(Box::new(Judged {
             by: self.name().to_owned(),
             jti: jti.map(str::to_owned),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use carnet_profile::judge::Check;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -237,6 +238,23 @@ pub struct CheckRecord {
     pub saw: Cow<'static, str>,
     /// What it wanted.
     pub wanted: Cow<'static, str>,
+}
+
+impl From<Check> for CheckRecord {
+    fn from(check: Check) -> Self {
+        let Check {
+            name,
+            ok,
+            saw,
+            wanted,
+        } = check;
+        Self {
+            name,
+            ok,
+            saw,
+            wanted,
+        }
+    }
 }
 
 /// A change of state.

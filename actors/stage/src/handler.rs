@@ -28,10 +28,11 @@ impl Handler {
         Self::with(move |request| {
             let head = *request.method() == Method::HEAD;
             let answer = answer(request);
-            Box::pin(async move {
-                let answer = answer.await;
-                if head { without_body(answer) } else { answer }
-            })
+            if head {
+                Box::pin(async move { without_body(answer.await) })
+            } else {
+                Box::pin(answer)
+            }
         })
     }
 

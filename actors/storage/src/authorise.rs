@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use carnet_profile::Claims;
 use carnet_profile::jose::Token;
 use carnet_profile::judge::{
     Authorised, Check, Demand, Diagnosis, Grounds, Refusal, Rules, StorageAction, StorageDemand,
@@ -41,7 +42,7 @@ impl Pass {
             _ => self
                 .authorised
                 .claims()
-                .and_then(carnet_profile::Claims::sub)
+                .and_then(Claims::sub)
                 .unwrap_or_default(),
         }
     }
@@ -69,6 +70,12 @@ pub(crate) struct Door {
     macaroons: Option<Arc<Macaroons>>,
     once: Option<Once>,
     rechecks: bool,
+}
+
+/// What a token says of itself, believed or not.
+struct Said {
+    kid: Option<String>,
+    claims: Claims,
 }
 
 /// What the shape of a refusal depends on.
@@ -149,14 +156,14 @@ impl Door {
             Presented::Refused(refusal) => malformed(doing, path, refusal),
             found => self.judge(found.token(), doing, path).await,
         };
-        let verdict = self.used_once(call, verdict);
-        self.actor.judged(verdict.jti(), &verdict);
+        let mut verdict = self.used_once(call, verdict);
         let seen = Seen {
             bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
             unreadable: brought.token().is_some_and(|text| !is_token_text(text)),
             copying: call.parts.method.as_str() == "COPY",
             over: doing == Doing::PutOver,
         };
+        self.actor.judged_last(&mut verdict);
         verdict
             .authorise()
             .map(|authorised| Pass { authorised })
@@ -166,7 +173,7 @@ impl Door {
     /// Judges the token of a request again when all bytes are there, where that is asked for.
     pub(crate) async fn recheck(&self, call: &Call, doing: Doing) -> Result<(), Answer> {
         if self.rechecks {
-            self.admit(call, doing).await?;
+            Box::pin(self.admit(call, doing)).await?;
         }
         Ok(())
     }
@@ -231,8 +238,8 @@ impl Door {
         let now = self.actor.clock().seconds();
         let brought = self.presented(call, None);
         let token = brought.token();
-        let parsed = token.and_then(|text| Token::parse(text).ok());
-        self.prepare(parsed.as_ref(), now).await;
+        let said = token.and_then(|text| self.said(text));
+        self.prepare(said.as_ref(), now).await;
         let (source, seen) = (self.keys.source(), Some(&self.seen));
         let verdict = brought.judge(&self.rules, source, seen, &Demand::Identity, now);
         self.actor.judged(verdict.jti(), &verdict);
@@ -249,14 +256,24 @@ impl Door {
     }
 
     /// Sees to it that the keys are there of the issuer that a token names, when that is trusted.
-    async fn prepare(&self, token: Option<&Token>, now: i64) {
-        if let Some(token) = token
-            && let Some(issuer) = token.claims.iss()
+    async fn prepare(&self, said: Option<&Said>, now: i64) {
+        if let Some(Said { kid, claims }) = said
+            && let Some(issuer) = claims.iss()
             && self.rules.issuer(issuer).is_some()
         {
-            let kid = token.header.kid.as_deref().unwrap_or_default();
+            let kid = kid.as_deref().unwrap_or_default();
             self.keys.prepare(issuer, kid, now).await;
         }
+    }
+
+    /// What a token says of itself; one that came before is not taken apart again.
+    fn said(&self, text: &str) -> Option<Said> {
+        if let Some((kid, claims)) = self.seen.recall(text) {
+            return Some(Said { kid, claims });
+        }
+        let Token { header, claims, .. } = Token::parse(text).ok()?;
+        let kid = header.kid;
+        Some(Said { kid, claims })
     }
 
     async fn judge(&self, token: Option<&str>, doing: Doing, path: &CleanPath) -> Verdict {
@@ -266,25 +283,21 @@ impl Door {
         {
             return by_macaroon(opened, doing, path);
         }
-        let parsed = token.and_then(|text| Token::parse(text).ok());
-        let issuer = parsed
-            .as_ref()
-            .and_then(|token| token.claims.iss().map(str::to_owned));
-        self.prepare(parsed.as_ref(), now).await;
+        let said = token.and_then(|text| self.said(text));
+        let issuer = said.as_ref().and_then(|said| said.claims.iss());
+        self.prepare(said.as_ref(), now).await;
         let directory = path.wants_directory() || self.peek_directory(path);
         let demand = match demand(doing, path, directory) {
             Ok(demand) => demand,
             Err(refusal) => return Verdict::refuse(path.as_str(), None, Vec::new(), refusal),
         };
-        let scope = parsed
+        let scope = said
             .as_ref()
-            .and_then(|token| token.claims.scope())
+            .and_then(|said| said.claims.scope())
             .unwrap_or_default();
         let capability = scope.split(' ').any(|item| item.starts_with("storage."));
         let own = match &self.dialect.scopes {
-            Understanding::Own(rules) if capability && self.is_scoped(issuer.as_deref(), path) => {
-                rules
-            }
+            Understanding::Own(rules) if capability && self.is_scoped(issuer, path) => rules,
             _ => {
                 return judge_seen(
                     &self.rules,

@@ -4,6 +4,7 @@
 mod body;
 mod catalogue;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -255,16 +256,30 @@ fn respell(found: &mut Answer, name: &str) {
     answer::set(found, digest, &other);
 }
 
+/// An outgoing request.
+pub(crate) type Sending<'a> =
+    Pin<Box<dyn Future<Output = Result<Response<Body>, ClientError>> + Send + 'a>>;
+
 /// Sends an outgoing request, unless a fault acts on it.
-pub(crate) async fn leaving(
+pub(crate) fn leaving<'a>(
+    element: &'a Element,
+    method: &'a str,
+    path: &'a str,
+    send: Sending<'a>,
+) -> Sending<'a> {
+    if element.actor.faults().is_empty() {
+        send
+    } else {
+        Box::pin(bent(element, method, path, send))
+    }
+}
+
+async fn bent(
     element: &Element,
     method: &str,
     path: &str,
-    send: impl Future<Output = Result<Response<Body>, ClientError>>,
+    send: Sending<'_>,
 ) -> Result<Response<Body>, ClientError> {
-    if element.actor.faults().is_empty() {
-        return send.await;
-    }
     let Some(fault) = element
         .actor
         .faults()

@@ -56,6 +56,10 @@ impl Keys {
         ) {
             return;
         }
+        Box::pin(self.look_up(issuer, kid, now)).await;
+    }
+
+    async fn look_up(&self, issuer: &str, kid: &str, now: i64) {
         let single = {
             let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
             fetching.entry(issuer.to_owned()).or_default().clone()

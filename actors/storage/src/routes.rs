@@ -150,15 +150,15 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
     }
     match call.parts.method.as_str() {
         "GET" | "HEAD" => get::answer(call).await, // RFC 9110 §9.3.1, §9.3.2
-        "PUT" => upload(call, body).await,         // RFC 9110 §9.3.4
+        "PUT" => Box::pin(upload(call, body)).await, // RFC 9110 §9.3.4
         "DELETE" => delete::answer(call).await,    // RFC 4918 §9.6
         "OPTIONS" => options::answer(call).await,  // RFC 4918 §10.1
         "MKCOL" => mkcol::answer(call, body).await, // RFC 4918 §9.3
         "MOVE" => relocate::rename(call).await,    // RFC 4918 §9.9
-        "PROPFIND" => propfind::answer(call, body).await, // RFC 4918 §9.1
+        "PROPFIND" => Box::pin(propfind::answer(call, body)).await, // RFC 4918 §9.1
         "PROPPATCH" => proppatch::answer(call, body).await, // RFC 4918 §9.2
-        "COPY" => tpc::answer(call).await,         // storage page §2
-        "POST" => macaroon::answer(call, body).await, // storage page §3.7
+        "COPY" => Box::pin(tpc::answer(call)).await, // storage page §2
+        "POST" => Box::pin(macaroon::answer(call, body)).await, // storage page §3.7
         "LOCK" if methods.lock == 200 => answer::typed(200, "application/xml", NO_LOCK),
         "LOCK" | "UNLOCK" => answer::text(
             call.unscoped()

@@ -90,7 +90,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
     };
     let mut size = None;
     if tpc.prehead == Prehead::Relayed {
-        match pull.head(&[]).await {
+        match Box::pin(pull.head(&[])).await {
             Ok(found) if found.status().is_success() => size = length(&found),
             Ok(found) => {
                 let why = format!(
@@ -107,7 +107,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         }
     }
     if tpc.prehead == Prehead::Ignored {
-        let found = pull.head(&[]).await;
+        let found = Box::pin(pull.head(&[])).await;
         size = found
             .ok()
             .filter(|found| found.status().is_success())
@@ -116,10 +116,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
     }
     pull.tell();
     let (progress, reporting) = (pull.progress.clone(), Reporting::new(pull.fault.as_ref()));
-    report(&element, progress, reporting, async move {
-        pull.run(size).await
-    })
-    .await
+    report(&element, progress, reporting, Box::pin(pull.run(size))).await
 }
 
 impl Pull {
@@ -203,7 +200,7 @@ impl Pull {
             Err(why) => {
                 let left = self.has("leave-partial") || self.has("false-success");
                 if left || self.element.dialect.tpc.partial == Partial::Left {
-                    self.leave(arrival).await;
+                    Box::pin(self.leave(arrival)).await;
                 }
                 Err(why)
             }
@@ -245,7 +242,7 @@ impl Pull {
                 .map_err(|error| format!("507 Insufficient Storage: {error}"))?;
         }
         if let Some(size) = size.filter(|size| self.asked.streams > 1 && *size > streams::PIECE) {
-            return streams::fetch(self, arrival, size, self.asked.streams).await;
+            return Box::pin(streams::fetch(self, arrival, size, self.asked.streams)).await;
         }
         let mut more = vec![(HeaderName::from_static("want-digest"), "adler32".to_owned())];
         if !self.asked.expected.is_empty() {
@@ -261,7 +258,7 @@ impl Pull {
         let careless =
             self.element.dialect.name == DialectName::Storm && found.status().is_success();
         if found.status().as_u16() != 200 && !careless {
-            return Err(self.refused(found).await);
+            return Err(Box::pin(self.refused(found)).await);
         }
         let claims = claims(&found);
         let announced = length(&found);
@@ -329,15 +326,14 @@ impl Pull {
                 .require_checksum
                 .unwrap_or(self.element.copier.require_checksum)
         {
-            let found = self
-                .head(&[(HeaderName::from_static("want-digest"), "adler32".to_owned())])
-                .await?;
+            let wanted = [(HeaderName::from_static("want-digest"), "adler32".to_owned())];
+            let found = Box::pin(self.head(&wanted)).await?;
             if !agree(&complete.sums, &self::claims(&found))? {
                 return Err("no checksum in HEAD response".into());
             }
         }
         if self.has("target-appears") {
-            self.somebody_else().await;
+            Box::pin(self.somebody_else()).await;
         }
         let doing = Doing::storing(self.exists);
         if let Err(refused) = self.element.door.recheck(&self.call, doing).await {
@@ -350,7 +346,7 @@ impl Pull {
         }
         // What appeared meanwhile is replaced only by who may replace it.
         let may_replace = self.asked.overwrite != Some(false)
-            && (self.exists || appeared && self.may_replace().await);
+            && (self.exists || appeared && Box::pin(self.may_replace()).await);
         if appeared && !may_replace {
             return Err("403 Forbidden: target file exists by now and may not be replaced".into());
         }

@@ -54,7 +54,13 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
             }
             let why = words::directory(&destination, &call.path);
             let reporting = Reporting::new(call.fault());
-            return report(&element, Arc::default(), reporting, async { Err(why) }).await;
+            return report(
+                &element,
+                Arc::default(),
+                reporting,
+                Box::pin(async { Err(why) }),
+            )
+            .await;
         }
         None if area.is_arriving(&call.path) => {
             return answer::text(409, "the file is being written");
@@ -98,7 +104,7 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, destination: Url) -> 
         &element,
         progress,
         Reporting::new(call.fault()),
-        async move { push.run().await },
+        Box::pin(push.run()),
     )
     .await
 }

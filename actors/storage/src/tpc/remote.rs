@@ -13,7 +13,7 @@ use super::redirect::{self, MOST, Rules};
 use super::report::Progress;
 use super::words;
 use crate::element::Element;
-use crate::faults;
+use crate::faults::{self, Sending};
 
 /// The other side of a copy.
 pub(super) struct Remote<'a> {
@@ -84,7 +84,7 @@ impl Remote<'_> {
                 self.element,
                 method.as_str(),
                 url.path(),
-                client.send(request),
+                Box::pin(client.send(request)),
             );
             let found = match self.answered(patience, sent).await {
                 Some(Ok(found)) => found,
@@ -137,9 +137,8 @@ impl Remote<'_> {
     async fn answered(
         &self,
         patience: Duration,
-        sent: impl Future<Output = Result<Response<Body>, ClientError>>,
+        mut sent: Sending<'_>,
     ) -> Option<Result<Response<Body>, ClientError>> {
-        tokio::pin!(sent);
         let mut before = self.progress.bytes();
         loop {
             if let Some(found) = Clock::within_real(patience, sent.as_mut()).await {

@@ -89,7 +89,7 @@ pub(super) async fn report(
     element: &Arc<Element>,
     progress: Arc<Progress>,
     reporting: Reporting,
-    work: impl Future<Output = Result<(), String>> + Send + 'static,
+    mut work: Pin<Box<dyn Future<Output = Result<(), String>> + Send>>,
 ) -> Answer {
     let (lines, mut report) = mpsc::channel::<Words>(32);
     let tpc = &element.dialect.tpc;
@@ -101,7 +101,6 @@ pub(super) async fn report(
         let element = owner;
         let tpc = &element.dialect.tpc;
         let copier = &element.copier;
-        tokio::pin!(work);
         let mut wait = copier.first_marker;
         if wait.is_zero() && !reporting.silent() {
             let _full_or_gone =
