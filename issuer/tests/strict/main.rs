@@ -1,9 +1,11 @@
 //! What the RFCs say and IAM does not do: a strict issuer's answers, one line a case.
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
+mod browser;
+#[path = "../common/mod.rs"]
 mod common;
 
-use common::{Answer, Bench, Browser, EXCHANGE, basic, claims, query};
+use common::{Answer, Bench, EXCHANGE, basic, claims};
 use serde_json::Value;
 
 const WORLD: &str = r#"
@@ -220,59 +222,6 @@ async fn rfc_8693_types_of_tokens() {
 }
 
 #[tokio::test]
-async fn oidc_core_3_1_2_1_when_a_person_must_log_in_again() {
-    let bench = Bench::from_toml(WORLD);
-    let mut browser = Browser::login(&bench, "ann", "password").await;
-    let ask = "/authorize?response_type=code&client_id=web&redirect_uri=https://web.example/cb&scope=openid";
-    let form = [("username", "ann"), ("password", "password")];
-    for (source, more, later, again) in [
-        ("nothing asked", "", 0, false),
-        ("prompt=login", "&prompt=login", 0, true),
-        ("prompt=login, once more", "&prompt=login", 0, true),
-        ("max_age that holds", "&max_age=60", 60, false),
-        ("max_age that has passed", "&max_age=60", 61, true),
-        ("max_age=0", "&max_age=0", 1, true),
-    ] {
-        bench.advance(later);
-        let path = format!("{ask}{more}");
-        let answer = browser.get(&bench, &path).await;
-        if again {
-            assert_eq!(
-                answer.header("location"),
-                Some("https://iam.example/login"),
-                "{source}"
-            );
-            let answer = browser.post(&bench, "/login", &form).await;
-            let back = answer.header("location").unwrap().to_owned();
-            assert_eq!(back, format!("https://iam.example{path}"), "{source}");
-        }
-        assert_eq!(browser.get(&bench, &path).await.status, 200, "{source}");
-    }
-    bench.advance(100);
-    let silent = browser
-        .get(&bench, &format!("{ask}&max_age=60&prompt=none"))
-        .await;
-    let error = query(silent.header("location").unwrap(), "error");
-    assert_eq!(error.as_deref(), Some("login_required"));
-}
-
-#[tokio::test]
-async fn oidc_core_6_request_objects_are_refused_as_the_metadata_says() {
-    let bench = Bench::from_toml(WORLD);
-    let mut browser = Browser::login(&bench, "ann", "password").await;
-    let ask = "/authorize?response_type=code&client_id=web&redirect_uri=https://web.example/cb&scope=openid";
-    for (name, want) in [
-        ("request", "request_not_supported"),
-        ("request_uri", "request_uri_not_supported"),
-    ] {
-        let answer = browser.get(&bench, &format!("{ask}&{name}=x")).await;
-        let error = query(answer.header("location").unwrap(), "error");
-        assert_eq!(error.as_deref(), Some(want));
-    }
-    assert_eq!(bench.call("PUT", ask, None, &[]).await.status, 405);
-}
-
-#[tokio::test]
 async fn rfc_7591_registrations_that_make_no_sense_are_told_why() {
     let bench = Bench::from_toml(WORLD);
     for (body, error, why) in [
@@ -411,94 +360,6 @@ async fn rfc_7592_what_an_update_may_say_and_what_every_answer_tells() {
         [false, false],
         "RFC 7591 3.2.1: no secret, no end of it"
     );
-}
-
-/// Redeems a code of a request with `more` in its query and `form` at the token endpoint; an error of either.
-async fn by_code(bench: &Bench, more: &str, form: &[(&str, &str)]) -> String {
-    let uri = "https://web.example/cb";
-    let mut browser = Browser::login(bench, "ann", "password").await;
-    let ask = format!(
-        "/authorize?response_type=code&client_id=web&redirect_uri={uri}&scope=openid{more}"
-    );
-    let mut answer = browser.get(bench, &ask).await;
-    if answer.status == 200 {
-        let yes = [("user_oauth_approval", "true")];
-        answer = browser.post(bench, "/authorize", &yes).await;
-    }
-    let back = answer.header("location").unwrap();
-    let Some(code) = query(back, "code") else {
-        return query(back, "error").unwrap();
-    };
-    let mut all = vec![
-        ("grant_type", "authorization_code"),
-        ("redirect_uri", uri),
-        ("code", &code),
-    ];
-    all.extend(form);
-    let answer = bench.token("web", "secret", &all).await;
-    match answer.status {
-        200 => "tokens".into(),
-        _ => answer.text("error"),
-    }
-}
-
-#[tokio::test]
-async fn rfc_7636_and_9700_proof_keys() {
-    let bench = Bench::from_toml(WORLD);
-    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let s256 =
-        "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
-    let of_abc =
-        "&code_challenge=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0&code_challenge_method=S256";
-    for (source, more, sent, want) in [
-        ("7636 4.6", s256, verifier, "tokens"),
-        (
-            "7636 4.6 another",
-            s256,
-            &verifier.replace('d', "e"),
-            "invalid_grant",
-        ),
-        ("7636 4.6 none", s256, "", "invalid_grant"),
-        ("7636 4.1 too short", of_abc, "abc", "invalid_grant"),
-        (
-            "9700 2.1.1 the challenge is gone",
-            "",
-            verifier,
-            "invalid_grant",
-        ),
-        (
-            "7636 4.3 plain",
-            "&code_challenge=x",
-            "x",
-            "invalid_request",
-        ),
-        (
-            "7636 4.3 a method and no challenge",
-            "&code_challenge_method=S256",
-            "",
-            "invalid_request",
-        ),
-        ("6749 3.1 empty is absent", "&code_challenge=", "", "tokens"),
-    ] {
-        let form = [("code_verifier", sent)];
-        assert_eq!(by_code(&bench, more, &form).await, want, "{source}");
-    }
-}
-
-#[tokio::test]
-async fn oidc_core_3_1_2_1_what_cannot_be_read_is_refused() {
-    let bench = Bench::from_toml(WORLD);
-    for (more, want) in [
-        ("&max_age=60", "tokens"),
-        ("&max_age=x", "invalid_request"),
-        ("&max_age=-1", "invalid_request"),
-        ("&prompt=none%20login", "invalid_request"),
-        ("&response_mode=query", "tokens"),
-        ("&response_mode=form_post", "invalid_request"),
-        ("&response_mode=fragment", "invalid_request"),
-    ] {
-        assert_eq!(by_code(&bench, more, &[]).await, want, "{more}");
-    }
 }
 
 #[tokio::test]
