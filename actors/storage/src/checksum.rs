@@ -200,10 +200,12 @@ pub fn wanted(field: &str) -> Option<Algorithm> {
 }
 
 /// The first that is known, whatever its quality; adler32 when none is (storage page §4.1).
-pub fn first_known(field: &str) -> Algorithm {
-    let mut names = field
-        .split(',')
-        .filter_map(|member| member.split(';').next());
+pub fn first_known(field: &str, weighed: bool) -> Algorithm {
+    let members = field.split(',');
+    let mut names = members.map(|member| match member.split_once(';') {
+        Some((name, _)) if weighed => name,
+        _ => member,
+    });
     let known = names.find_map(Algorithm::named);
     known.unwrap_or(Algorithm::Adler32)
 }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::dialect::{Dialect, SendsOn};
 use crate::macaroon::{Macaroon, Macaroons};
 use crate::methods::Call;
-use crate::namespace::TreeError;
+use crate::namespace::{Entry, TreeError};
 use crate::path::CleanPath;
 use crate::tape::TapeSystem;
 use crate::tpc::Copier;
@@ -176,6 +176,17 @@ impl Element {
             SendsOn::Door => format!("{base}{path}?{MARK}{id}&authz={ticket}"),
             SendsOn::Redirector => format!("{base}{path}?access_token={ticket}"),
         })
+    }
+
+    /// The answer when nothing is at a path.
+    pub(crate) fn absent(&self, area: &Area, path: &CleanPath) -> Answer {
+        let status = self.dialect.methods.sought_below_file;
+        let above = std::iter::successors(path.parent(), CleanPath::parent);
+        let mut found = above.filter_map(|above| area.get(&above));
+        match found.next() {
+            Some(Entry::File(_)) if status != 404 => answer::text(status, "not a collection"),
+            _ => answer::text(404, "no such file or directory"),
+        }
     }
 
     /// The answer to an error of the area.

@@ -55,9 +55,18 @@ fn refusal(status: u16, line: &str, asked: &Asked, errnos: Errnos) -> String {
         ("PUT" | "COPY", _) => "create",
         ("MKCOL", _) => "mkdir",
         ("MOVE", _) => "rename",
+        ("DELETE", _) if line.starts_with("Directory is not empty") => "remove",
         ("DELETE" | "PROPFIND", _) => "locate",
+        ("PATCH", _) => return "Request not supported yet.".to_owned(),
+        _ if status == 400 => return "Request unknown".to_owned(),
         _ => return "Request not supported.".to_owned(),
     };
+    if status == 405 && asked.method.as_str() == "MKCOL" {
+        return "Method is not allowed; resource already exists.".to_owned();
+    }
+    if status == 501 && asked.method.as_str() == "MOVE" {
+        return "Cannot parse destination url.".to_owned();
+    }
     if line.ends_with("unsupported Credential type") {
         // As it is spelt there.
         return "COPY requestd an unsupported Credential type".to_owned();
@@ -86,7 +95,10 @@ fn reason(status: u16, line: &str) -> Option<&'static str> {
             "no such file or directory"
         }
         "is a collection" | "not a file" => "is a directory",
-        "not a collection" => "not a directory",
+        "not a collection" | "a file, not a collection" => "not a directory",
+        "a name is longer than 255 bytes" => "file name too long",
+        _ if line.starts_with("a collection does not go below itself") => "invalid argument",
+        _ if line.starts_with("the target is a collection with members") => "directory not empty",
         "target exists" | "Target file exists and Overwrite is false" => "file exists",
         DENIED => DENIED,
         _ if line.starts_with("Directory is not empty") => "directory not empty",

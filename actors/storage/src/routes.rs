@@ -99,11 +99,7 @@ async fn dispatch(element: Arc<Element>, request: Request) -> Answer {
         return tape::answer(&element, tape, parts, body).await;
     }
     if parts.method == Method::OPTIONS && raw == "*" {
-        return answer::empty(if element.dialect.methods.options_needs_token {
-            404
-        } else {
-            200
-        });
+        return options::general(&element.dialect.methods);
     }
     let methods = &element.dialect.methods;
     if head_length(&parts) > methods.max_head {

@@ -7,8 +7,8 @@ use carnet_profile::jose::Algorithm;
 
 use super::{
     Challenge, Dialect, DialectName, Digests, Infinity, MarkerStyle, Methods, OddOverwrite,
-    OnDisconnect, Partial, Policies, Prehead, Properties, Refusals, Repeats, ReprDigest, SendsOn,
-    Slashes, Tokens, Tpc, Understanding, VerifyPush, tokens,
+    OnDisconnect, Partial, Policies, Prehead, Properties, PutDigests, Ranges, Refusals, Repeats,
+    ReprDigest, SendsOn, Slashes, Tokens, Tpc, Understanding, VerifyPush, tokens,
 };
 use crate::path::PathRules;
 
@@ -44,6 +44,10 @@ pub(super) const METHODS: Methods = Methods {
     move_same: 403,
     overlap: 403,
     below_file: 409,
+    sought_below_file: 404,
+    mkcol_onto_file: None,
+    move_by_kind: false,
+    move_no_parent: 409,
     long_name_read: 414,
     long_name_write: 414,
     move_over_members: 409,
@@ -58,6 +62,7 @@ pub(super) const METHODS: Methods = Methods {
     loose_destination: true,
     bad_destination: 400,
     copy_overwrites: true,
+    ranges: Ranges::Joined,
     range_invalid: 200,
     infinity: Infinity::Refused,
     absolute_hrefs: false,
@@ -65,13 +70,15 @@ pub(super) const METHODS: Methods = Methods {
     properties: Properties::Asked,
     digests: Digests {
         by_quality: true,
+        weighs: true,
         base64_crc: false,
         repr: ReprDigest::Wanted,
     },
     digest_always: false,
     locality: false,
     reads_odd_names: true,
-    put_digest: true,
+    put_digests: PutDigests::All,
+    put_tells_digest: true,
     max_head: 64 * 1024,
     head_too_long: 400,
     aliases: &[],
@@ -87,6 +94,7 @@ pub(super) const METHODS: Methods = Methods {
     slashes: Slashes::Kept,
     redirects: false,
     sends_on: SendsOn::Door,
+    conditions: true,
     redirect_get: 307,
     redirect_put: 307,
     directory_length: Some(0),

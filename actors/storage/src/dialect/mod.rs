@@ -118,6 +118,8 @@ pub enum Errnos {
 pub struct Digests {
     /// The best by `q`; else the first that is known, or adler32.
     pub by_quality: bool,
+    /// A name with a `;q=` behind it is a name; else it is none that is known.
+    pub weighs: bool,
     /// `crc32c` is base64.
     pub base64_crc: bool,
     /// When `Repr-Digest` is told.
@@ -196,6 +198,28 @@ pub struct Unscoped {
     pub post: u16,
     /// LOCK and UNLOCK.
     pub lock: u16,
+}
+
+/// Which digests of a PUT are held against what came (storage page §1.3, §4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutDigests {
+    /// `Content-MD5`, `Digest` and `Repr-Digest`.
+    All,
+    /// `Repr-Digest`.
+    Repr,
+    /// None.
+    None,
+}
+
+/// How several ranges are answered (RFC 9110 §14, §15.3.7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranges {
+    /// Overlaps joined; each part with its type.
+    Joined,
+    /// The same, parts without a type (StoRM).
+    Untyped,
+    /// Each as it was asked for, parts typed as text, and always the same boundary (XRootD).
+    Listed,
 }
 
 /// How a client is sent on to where the data is (storage page §1.3, §2.9).
@@ -297,6 +321,14 @@ pub struct Methods {
     pub overlap: u16,
     /// Anything below a file.
     pub below_file: u16,
+    /// Something below a file is looked for.
+    pub sought_below_file: u16,
+    /// MKCOL of a file; none: as of a collection.
+    pub mkcol_onto_file: Option<u16>,
+    /// MOVE replaces a file by a file and an empty collection by a collection, and nothing else (rename(2)).
+    pub move_by_kind: bool,
+    /// MOVE into a collection that is not there.
+    pub move_no_parent: u16,
     /// A name of more than 255 bytes: to read it.
     pub long_name_read: u16,
     /// The same, to write it.
@@ -325,6 +357,8 @@ pub struct Methods {
     pub bad_destination: u16,
     /// Local COPY without `Overwrite` may replace.
     pub copy_overwrites: bool,
+    /// How several ranges of one file are answered.
+    pub ranges: Ranges,
     /// A `Range` that cannot be read: 200 (ignored) or 416.
     pub range_invalid: u16,
     /// `Depth: infinity`.
@@ -343,8 +377,10 @@ pub struct Methods {
     pub locality: bool,
     /// Names with blanks or letters beyond ASCII can be read.
     pub reads_odd_names: bool,
-    /// What an upload says of its digest is compared.
-    pub put_digest: bool,
+    /// What of an upload's digests is compared.
+    pub put_digests: PutDigests,
+    /// The answer to PUT tells the digest that was asked for.
+    pub put_tells_digest: bool,
     /// Longest head of a request.
     pub max_head: usize,
     /// A longer one.
@@ -369,6 +405,8 @@ pub struct Methods {
     pub put_on_tape: Option<u16>,
     /// `ETag` on GET and HEAD.
     pub etag: bool,
+    /// Conditions count (RFC 9110 §13).
+    pub conditions: bool,
     /// What GET makes of a final slash.
     pub slashes: Slashes,
     /// GET of a file and PUT are sent on with a ticket in the URL, where the scenario does not say (storage page §2.9).

@@ -8,9 +8,9 @@ use carnet_profile::version::ProfileVersion;
 
 use super::{
     AreaRoot, Challenge, Dialect, DialectName, Digests, Infinity, Malformed, MarkerStyle, Matching,
-    Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Refusals, Repeats, ReprDigest,
-    ScopeRules, SendsOn, Slashes, Tokens, Tpc, Understanding, Unrooted, Unscoped, Verb, VerifyPush,
-    default, tokens,
+    Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, PutDigests, Ranges, Refusals,
+    Repeats, ReprDigest, ScopeRules, SendsOn, Slashes, Tokens, Tpc, Understanding, Unrooted,
+    Unscoped, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -134,7 +134,9 @@ pub(super) const DIALECT: Dialect = Dialect {
         digest_always: true,
         locality: true,
         reads_odd_names: false,
-        put_digest: false,
+        put_digests: PutDigests::None,
+        put_tells_digest: false,
+        ranges: Ranges::Untyped,
         max_head: 8 * 1024,
         head_too_long: 431,
         aliases: &["/webdav", "/fileTransfer"],

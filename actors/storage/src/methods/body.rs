@@ -10,9 +10,15 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::range::Span;
 use crate::backend::{ContentBody, Source};
+use crate::dialect::Ranges;
 
 /// What separates the parts; never part of a seeded file's head.
-pub(crate) const BOUNDARY: &str = "carnet-e1b0f6a42c";
+pub(crate) fn boundary(ranges: Ranges) -> &'static str {
+    match ranges {
+        Ranges::Joined | Ranges::Untyped => "carnet-e1b0f6a42c",
+        Ranges::Listed => "123456",
+    }
+}
 
 enum Part {
     Text(Bytes),
@@ -27,21 +33,29 @@ pub(crate) struct Multipart {
 
 impl Multipart {
     /// These stretches of a file of this size.
-    pub(crate) fn new(source: &Source, spans: &[Span], size: u64) -> Self {
+    pub(crate) fn new(source: &Source, spans: &[Span], size: u64, ranges: Ranges) -> Self {
+        let boundary = boundary(ranges);
         let mut parts = VecDeque::new();
         let mut left = 0;
         for span in spans {
-            let head = format!(
-                "\r\n--{BOUNDARY}\r\nContent-Type: application/octet-stream\r\nContent-Range: {}\r\n\r\n",
-                span.content_range(size)
-            );
+            let range = span.content_range(size);
+            let fields = match ranges {
+                Ranges::Joined => {
+                    format!("Content-Type: application/octet-stream\r\nContent-Range: {range}")
+                }
+                Ranges::Untyped => format!("Content-Range: {range}"),
+                Ranges::Listed => {
+                    format!("Content-type: text/plain; charset=UTF-8\r\nContent-range: {range}")
+                }
+            };
+            let head = format!("\r\n--{boundary}\r\n{fields}\r\n\r\n");
             left += head.len() as u64 + span.length();
             parts.push_back(Part::Text(Bytes::from(head)));
             parts.push_back(Part::Content(
                 source.clone().body(span.first, span.length()),
             ));
         }
-        let tail = format!("\r\n--{BOUNDARY}--\r\n");
+        let tail = format!("\r\n--{boundary}--\r\n");
         left += tail.len() as u64;
         parts.push_back(Part::Text(Bytes::from(tail)));
         Self { parts, left }

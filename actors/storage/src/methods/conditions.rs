@@ -15,6 +15,13 @@ pub(crate) enum Verdict {
     Failed,
 }
 
+impl Verdict {
+    /// The same where conditions count; elsewhere they are always met.
+    pub(crate) fn counted(self, count: bool) -> Self {
+        if count { self } else { Self::Met }
+    }
+}
+
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -22,9 +22,9 @@ pub(crate) async fn answer(call: Call) -> Answer {
     let area = element.area(&pass);
     if let Some(Entry::File(file)) = area.get(&call.path) {
         let etag = file.etag();
-        if conditions::judge(&call.parts.headers, Some(&etag), Some(file.modified), false)
-            != conditions::Verdict::Met
-        {
+        let judged =
+            conditions::judge(&call.parts.headers, Some(&etag), Some(file.modified), false);
+        if judged.counted(methods.conditions) != conditions::Verdict::Met {
             return answer::text(412, "precondition failed");
         }
     }
@@ -46,6 +46,7 @@ pub(crate) async fn answer(call: Call) -> Answer {
             methods.delete_nonempty,
             &format!("Directory is not empty: {}", call.path.name()),
         ),
+        Err(AreaError::Tree(TreeError::Missing)) => element.absent(area, &call.path),
         Err(error) => element.trouble(&error),
     }
 }

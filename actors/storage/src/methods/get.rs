@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use http::{HeaderValue, Method, header};
 
-use super::body::{BOUNDARY, Multipart};
+use super::body::{Multipart, boundary};
 use super::range::{self, Wanted};
 use super::{Call, conditions};
 use crate::answer::{self, Answer, http_date, set};
 use crate::area::Area;
 use crate::checksum::{Algorithm, first_known, wanted, wanted_repr};
-use crate::dialect::{Doing, ReprDigest, Slashes};
+use crate::dialect::{Doing, Ranges, ReprDigest, Slashes};
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::xml::escape;
 
@@ -58,7 +58,7 @@ pub(crate) async fn answer(call: Call) -> Answer {
             }
             hidden
         }
-        None => answer::text(404, "no such file or directory"),
+        None => element.absent(area, &call.path),
         Some(Entry::Directory(_)) if head => {
             let mut found = answer::empty(200);
             found.headers_mut().insert(
@@ -105,7 +105,8 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
     let headers = &call.parts.headers;
     let etag = file.etag();
     let shown = methods.etag.then_some(etag.as_str());
-    match conditions::judge(headers, shown, Some(file.modified), true) {
+    let judged = conditions::judge(headers, shown, Some(file.modified), true);
+    match judged.counted(methods.conditions) {
         conditions::Verdict::Failed if !methods.etag && headers.contains_key("if-match") => {}
         conditions::Verdict::Met => {}
         conditions::Verdict::NotModified => {
@@ -124,25 +125,29 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
         .filter(|field| methods.suffix_ranges || !field.contains("=-"))
         .filter(|_| !call.fault().is_some_and(|fault| fault.is("ignore-ranges")))
         .filter(|_| {
-            !head && (!methods.etag || conditions::range_counts(headers, &etag, file.modified))
+            !head
+                && (!methods.etag
+                    || !methods.conditions
+                    || conditions::range_counts(headers, &etag, file.modified))
         });
-    let spans = match asked.map(|field| range::parse(field, file.size)) {
-        None => None,
-        Some(Wanted::Malformed) if methods.range_invalid == 200 => None,
-        Some(Wanted::Spans(spans)) => Some(spans),
-        Some(Wanted::Nothing | Wanted::Malformed) => {
-            let mut outside = answer::empty(416);
-            set(
-                &mut outside,
-                header::CONTENT_RANGE,
-                &format!("bytes */{}", file.size),
-            );
-            if methods.digest_always {
-                digests(call, area, file, &mut outside).await;
+    let spans =
+        match asked.map(|field| range::parse(field, file.size, methods.ranges == Ranges::Listed)) {
+            None => None,
+            Some(Wanted::Malformed) if methods.range_invalid == 200 => None,
+            Some(Wanted::Spans(spans)) => Some(spans),
+            Some(Wanted::Nothing | Wanted::Malformed) => {
+                let mut outside = answer::empty(416);
+                set(
+                    &mut outside,
+                    header::CONTENT_RANGE,
+                    &format!("bytes */{}", file.size),
+                );
+                if methods.digest_always {
+                    digests(call, area, file, &mut outside).await;
+                }
+                return outside;
             }
-            return outside;
-        }
-    };
+        };
     let mut found = if head {
         let mut found = answer::empty(200);
         set(&mut found, header::CONTENT_LENGTH, &file.size.to_string());
@@ -173,11 +178,15 @@ async fn serve(call: &Call, area: &Area, file: &FileMeta, head: bool) -> Answer 
             }
             Some(spans) => {
                 let mut parts = answer::empty(206);
-                *parts.body_mut() = Body::new(Multipart::new(&source, spans, file.size));
+                *parts.body_mut() =
+                    Body::new(Multipart::new(&source, spans, file.size, methods.ranges));
                 set(
                     &mut parts,
                     header::CONTENT_TYPE,
-                    &format!("multipart/byteranges; boundary={BOUNDARY}"),
+                    &format!(
+                        "multipart/byteranges; boundary={}",
+                        boundary(methods.ranges)
+                    ),
                 );
                 parts
             }
@@ -261,7 +270,8 @@ pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &m
     } else if habits.by_quality {
         call.header("want-digest").and_then(wanted)
     } else {
-        call.header("want-digest").map(first_known)
+        call.header("want-digest")
+            .map(|field| first_known(field, habits.weighs))
     };
     let want = want.filter(|_| !replaced);
     if let Some(algorithm) = want {

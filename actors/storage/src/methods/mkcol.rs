@@ -33,7 +33,11 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     {
         Ok(()) => answer::text(201, methods.smile),
         Err(AreaError::Tree(TreeError::Exists)) => {
-            answer::text(methods.mkcol_existing, "something is there already")
+            let onto_file = methods
+                .mkcol_onto_file
+                .filter(|_| !element.door.peek_directory(&call.path));
+            let status = onto_file.unwrap_or(methods.mkcol_existing);
+            answer::text(status, "something is there already")
         }
         Err(error) => element.trouble(&error),
     }

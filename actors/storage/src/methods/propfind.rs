@@ -63,7 +63,7 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         },
     };
     let Some(entry) = area.get(&call.path) else {
-        return answer::text(404, "no such file or directory");
+        return element.absent(area, &call.path);
     };
     if depth == Depth::Infinity && methods.infinity == Infinity::Refused {
         let body = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:error xmlns:D=\"DAV:\"><D:propfind-finite-depth/></D:error>\n";
@@ -85,7 +85,9 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Properties::Xrootd => "text/xml; charset=\"utf-8\"",
     };
     let mut found = answer::typed(207, kind, page);
-    answer::set(&mut found, http::HeaderName::from_static("dav"), "1");
+    if methods.properties == Properties::Asked {
+        answer::set(&mut found, http::HeaderName::from_static("dav"), "1");
+    }
     found
 }
 

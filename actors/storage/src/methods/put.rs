@@ -7,8 +7,8 @@ use http_body_util::BodyExt as _;
 
 use super::{Call, conditions, get};
 use crate::answer::{self, Answer, set};
-use crate::checksum::{Checksum, parse_content_md5};
-use crate::dialect::Doing;
+use crate::checksum::{Checksum, parse_content_md5, parse_repr_digest};
+use crate::dialect::{Doing, PutDigests};
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::patient::was_silent;
 use crate::tpc::request::expected;
@@ -58,8 +58,18 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     let ready = area
         .can_put(&call.path, parents)
         .and_then(|_| area.fits(length.unwrap_or(0)));
-    let said = expected(&call.parts.headers);
-    let content_md5 = call.header("content-md5").and_then(parse_content_md5);
+    let said = match methods.put_digests {
+        PutDigests::All => expected(&call.parts.headers),
+        PutDigests::Repr => call
+            .header("repr-digest")
+            .map(parse_repr_digest)
+            .unwrap_or_default(),
+        PutDigests::None => Vec::new(),
+    };
+    let content_md5 = call
+        .header("content-md5")
+        .filter(|_| methods.put_digests == PutDigests::All)
+        .and_then(parse_content_md5);
     let also = said.iter().chain(&content_md5);
     let also: Vec<_> = also.map(|sum| sum.algorithm).collect();
     let mut arrival = match ready.and_then(|()| area.begin(&call.path, &also)) {
@@ -81,7 +91,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
         }
     };
     for (said, status) in [(&said[..], 412), (content_md5.as_slice(), 400)] {
-        if let Some(why) = mismatch(&complete.sums, said).filter(|_| methods.put_digest) {
+        if let Some(why) = mismatch(&complete.sums, said) {
             writing.failed(&why);
             return answer::text(status, &why);
         }
@@ -117,9 +127,8 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
             if methods.smile.is_empty() {
                 set(&mut done, header::ETAG, &file.etag());
             }
-            get::digests(&call, &area, &file, &mut done).await;
-            if methods.digest_always {
-                done.headers_mut().remove("digest");
+            if methods.put_tells_digest {
+                get::digests(&call, &area, &file, &mut done).await;
             }
             if let Some(tape) = &element.tape {
                 tape.written(
@@ -145,7 +154,7 @@ fn conditions_hold(call: &Call, current: Option<&FileMeta>) -> bool {
         current.map(|file| file.modified),
     );
     let verdict = conditions::judge(&call.parts.headers, etag.as_deref(), modified, false);
-    verdict == conditions::Verdict::Met
+    verdict.counted(call.element.dialect.methods.conditions) == conditions::Verdict::Met
 }
 
 fn framed(call: &Call) -> bool {

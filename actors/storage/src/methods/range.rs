@@ -29,14 +29,14 @@ impl Span {
 pub enum Wanted {
     /// Not a byte range that can be read.
     Malformed,
-    /// These stretches, in order, overlaps joined.
+    /// These stretches, in order.
     Spans(Vec<Span>),
     /// Nothing of what is asked for exists.
     Nothing,
 }
 
-/// Reads a `Range` field.
-pub fn parse(field: &str, size: u64) -> Wanted {
+/// Reads a `Range` field. XRootD lists ranges as they were asked for, and takes the last no bytes for an error.
+pub fn parse(field: &str, size: u64, listed: bool) -> Wanted {
     let Some(list) = field.trim().strip_prefix("bytes=") else {
         return Wanted::Malformed;
     };
@@ -66,6 +66,9 @@ pub fn parse(field: &str, size: u64) -> Wanted {
                 let Some(tail) = number(tail) else {
                     return Wanted::Malformed;
                 };
+                if tail == 0 && listed {
+                    return Wanted::Malformed;
+                }
                 if tail == 0 || size == 0 {
                     continue;
                 }
@@ -104,7 +107,7 @@ pub fn parse(field: &str, size: u64) -> Wanted {
         };
         match spans
             .iter_mut()
-            .find(|held| span.first <= held.last && held.first <= span.last)
+            .find(|held| !listed && span.first <= held.last && held.first <= span.last)
         {
             Some(held) => {
                 held.first = held.first.min(span.first);
@@ -155,8 +158,11 @@ mod tests {
             ("bytes=", Wanted::Malformed),
             ("bytes=+1-2", Wanted::Malformed),
         ] {
-            assert_eq!(parse(field, 13), wanted, "{field}");
+            assert_eq!(parse(field, 13, false), wanted, "{field}");
         }
-        assert_eq!(parse("bytes=0-0", 0), Wanted::Nothing);
+        assert_eq!(parse("bytes=0-0", 0, false), Wanted::Nothing);
+        let listed = |field| parse(field, 13, true);
+        assert_eq!(listed("bytes=0-5,3-8"), spans(&[(0, 5), (3, 8)]));
+        assert_eq!(listed("bytes=-0"), Wanted::Malformed);
     }
 }

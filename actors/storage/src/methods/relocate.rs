@@ -4,9 +4,10 @@ use url::Url;
 
 use super::{Call, get};
 use crate::answer::{self, Answer};
+use crate::area::AreaError;
 use crate::authorise::Pass;
 use crate::dialect::Doing;
-use crate::namespace::Entry;
+use crate::namespace::{Entry, TreeError};
 use crate::path::CleanPath;
 use crate::routes::aliased;
 use crate::tpc::request::{overwrite, single};
@@ -59,6 +60,12 @@ pub(crate) async fn rename(call: Call) -> Answer {
         let status = if replace { methods.move_same } else { 412 };
         return answer::text(status, "source and target are the same");
     }
+    if methods.move_by_kind
+        && over
+        && let Some(refused) = other_kind(&call, &target)
+    {
+        return refused;
+    }
     if replace && has_members(&call, &from, &target) {
         return answer::text(methods.move_over_members, MEMBERS);
     }
@@ -82,7 +89,23 @@ pub(crate) async fn rename(call: Call) -> Answer {
             let status = if replaced { methods.move_over } else { 201 };
             answer::text(status, if status == 204 { "" } else { methods.smile })
         }
+        Err(AreaError::Tree(TreeError::NoParent)) if element.door.peek(&call.path) => {
+            answer::text(methods.move_no_parent, "parent collection does not exist")
+        }
         Err(error) => element.trouble(&error),
+    }
+}
+
+/// The refusal of rename(2) to put a file in the place of a collection, or the other way round.
+fn other_kind(call: &Call, target: &CleanPath) -> Option<Answer> {
+    let door = &call.element.door;
+    let methods = &call.element.dialect.methods;
+    match (door.peek_directory(&call.path), door.peek_directory(target)) {
+        (true, false) => Some(answer::text(methods.below_file, "not a collection")),
+        (false, true) if door.peek(&call.path) => {
+            Some(answer::text(methods.put_directory, "is a collection"))
+        }
+        _ => None,
     }
 }
 

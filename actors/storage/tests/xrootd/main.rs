@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
 mod copies;
+mod odd;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod webdav;
