@@ -226,19 +226,15 @@ impl Server {
     /// The handler's answer; a panic in it is a 500 and a note, never a broken connection without a word.
     async fn call(&self, request: Request<Body>) -> Response<Body> {
         let request = short_body_first(request).await;
-        match AssertUnwindSafe(self.handler.call(request))
-            .catch_unwind()
-            .await
-        {
-            Ok(answer) => answer,
-            Err(_) => {
-                let text = format!("{} panicked while it answered a request", self.name);
-                self.journal.record(&self.name, Event::Note(Note { text }));
-                let mut answer = Response::new(Body::from("internal error\n"));
-                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                answer
-            }
+        let handled = AssertUnwindSafe(self.handler.call(request)).catch_unwind();
+        if let Ok(answer) = handled.await {
+            return answer;
         }
+        let text = format!("{} panicked while it answered a request", self.name);
+        self.journal.record(&self.name, Event::Note(Note { text }));
+        let mut answer = Response::new(Body::from("internal error\n"));
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        answer
     }
 }
 
