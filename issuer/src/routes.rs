@@ -75,13 +75,13 @@ pub const AUP: &str = "/iam/aup";
 pub fn public(issuer: Arc<Issuer>) -> Handler {
     let table = Handler::from(table(Arc::clone(&issuer)));
     let for_tokens = Arc::clone(&issuer);
-    let routed = Handler::with(move |request| {
+    let routed = Handler::with(move |mut request: at::Request| {
         if request.uri().path() == TOKEN && request.method() == Method::POST {
             return Box::pin(at::token::serve(State(Arc::clone(&for_tokens)), request));
         }
-        match at::container::before(&for_tokens, request) {
-            Ok(response) => Box::pin(std::future::ready(response)),
-            Err(request) => table.call(request),
+        match at::container::before(&for_tokens, &mut request) {
+            Some(response) => Box::pin(std::future::ready(response)),
+            None => table.call(request),
         }
     });
     Handler::with(move |request| at::cors::before(&issuer, request, &routed))

@@ -106,6 +106,13 @@ async fn scope_policies_are_written_where_iam_has_them_and_decide_at_once() {
             ),
             (
                 "POST",
+                "/iam/api/exchange/policies",
+                json!({ "rule": "PERMIT", "originClient": { "type": "ANY" }, "destinationClient": { "type": "ANY" }, "scopePolicies": "openid" }),
+                400,
+                "could not parse",
+            ),
+            (
+                "POST",
                 "/iam/scope_policies",
                 json!([1]),
                 400,

@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{Bench, Browser, DEVICE, EXCHANGE, basic, query};
+use common::asks::By;
+use common::{Bench, Browser};
 use serde_json::json;
 
 const WORLD: &str = r#"
@@ -25,44 +26,19 @@ struct Before {
     device: String,
 }
 
-const CALLBACK: &str = "https://app.example/cb";
+const A: By<'_> = ("a", "s");
 const ASK: &str = "/authorize?response_type=code&client_id=a&scope=openid";
-const YES: (&str, &str) = ("user_oauth_approval", "true");
 
 impl Before {
     async fn at(level: &str) -> Self {
         let bench = Bench::from_toml(&format!("compat = \"{level}\"\n{WORLD}"));
-        let form = [
-            ("grant_type", "password"),
-            ("username", "ann"),
-            ("password", "password"),
-            ("scope", "openid offline_access storage.read:/"),
-        ];
-        let given = bench.token("a", "s", &form).await;
-        let mut browser = Browser::login(&bench, "ann", "password").await;
-        browser.get(&bench, ASK).await;
-        let approved = browser
-            .post(
-                &bench,
-                "/authorize",
-                &[YES, ("scope_openid", "openid"), ("scope.openid", "true")],
-            )
-            .await;
-        let code = query(approved.header("location").unwrap(), "code").unwrap();
-        let form = [("client_id", "a"), ("scope", "openid")];
-        let own = basic("a", "s");
+        let all = ("scope", "openid offline_access storage.read:/");
+        let given = bench.password(A, "ann", &[all]).await;
+        let code = bench.code("a", "ann", "&scope=openid").await;
         let started = bench
-            .call(
-                "POST",
-                "/devicecode",
-                Some(&form),
-                &[("authorization", &own)],
-            )
+            .device(A, "ann", Some("true"), &[("scope", "openid")])
             .await;
-        let user_code = started.text("user_code");
-        let typed = ("user_code", user_code.as_str());
-        browser.post(&bench, "/device/verify", &[typed]).await;
-        browser.post(&bench, "/device/approve", &[typed, YES]).await;
+        let browser = Browser::login(&bench, "ann", "password").await;
         Self {
             access: given.text("access_token"),
             refresh: given.text("refresh_token"),
@@ -75,44 +51,23 @@ impl Before {
 
     async fn ask(&mut self, what: &str) -> String {
         let bench = &self.bench;
-        let own = basic("a", "s");
-        let bearer = format!("Bearer {}", self.access);
-        let token = async |form: &[(&str, &str)]| bench.token("a", "s", form).await;
-        let by_client = async |path: &str, form: &[(&str, &str)]| {
-            let own = [("authorization", own.as_str())];
-            bench.call("POST", path, Some(form), &own).await
-        };
         let answer = match what {
-            "password" => {
-                let (name, word) = (("username", "ann"), ("password", "password"));
-                token(&[("grant_type", "password"), name, word]).await
-            }
-            "client_credentials" => token(&[("grant_type", what)]).await,
-            "code" => token(&[("grant_type", "authorization_code"), ("code", &self.code)]).await,
-            "device" => token(&[("grant_type", DEVICE), ("device_code", &self.device)]).await,
-            "refresh" => {
-                token(&[
-                    ("grant_type", "refresh_token"),
-                    ("refresh_token", &self.refresh),
-                ])
-                .await
-            }
+            "password" => bench.password(A, "ann", &[]).await,
+            "client_credentials" => bench.own(A, &[]).await,
+            "code" => bench.redeem(A, &self.code, &[]).await,
+            "device" => bench.poll(A, &self.device).await,
+            "refresh" => bench.refresh(A, &self.refresh, &[]).await,
             "exchange" => {
                 let scope = ("scope", "storage.read:/");
-                token(&[
-                    ("grant_type", EXCHANGE),
-                    ("subject_token", &self.access),
-                    scope,
-                ])
-                .await
+                bench.exchange(A, &self.access, &[scope]).await
             }
-            "devicecode" => by_client("/devicecode", &[("client_id", "a")]).await,
-            "introspect" => by_client("/introspect", &[("token", &self.access)]).await,
-            "revoke" => by_client("/revoke", &[("token", "x")]).await,
-            "userinfo" => {
-                let head = [("authorization", bearer.as_str())];
-                bench.call("GET", "/userinfo", None, &head).await
+            "devicecode" => bench.post_as(A, "/devicecode", &[("client_id", "a")]).await,
+            "introspect" => {
+                let form = [("token", self.access.as_str())];
+                bench.post_as(A, "/introspect", &form).await
             }
+            "revoke" => bench.post_as(A, "/revoke", &[("token", "x")]).await,
+            "userinfo" => bench.get_as(&self.access, "/userinfo").await,
             "session" => self.browser.get(bench, ASK).await,
             _ => {
                 let form = [("username", "ann"), ("password", "password")];

@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{Answer, Bench, Browser, DEVICE, EXCHANGE, query};
+use common::asks::By;
+use common::{Answer, Bench};
 
 const WORLD: &str = r#"
 groups = [{ name = "wlcg" }, { name = "wlcg/alarm", optional = true }]
@@ -23,89 +24,23 @@ fn bench(compat: &str, more: &str) -> Bench {
     ))
 }
 
-/// `200`, or `400 invalid_scope`.
-fn told(answer: &Answer) -> String {
-    match answer.text("error") {
-        error if error.is_empty() => answer.status.to_string(),
-        error => format!("{} {error}", answer.status),
-    }
-}
+const A: By<'_> = ("a", "s");
 
 async fn password(bench: &Bench, scope: &str) -> Answer {
-    let form = [
-        ("grant_type", "password"),
-        ("username", "ann"),
-        ("password", "password"),
-        ("scope", scope),
-    ];
-    bench.token("a", "s", &form).await
+    bench.password(A, "ann", &[("scope", scope)]).await
 }
 
-async fn exchange(bench: &Bench, by: &str, token: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![("grant_type", EXCHANGE), ("subject_token", token)];
-    form.extend(more);
-    bench.token(by, "s", &form).await
-}
-
-async fn device(bench: &Bench, approve: Option<&str>) -> Answer {
-    let basic = common::basic("a", "s");
-    let form = [("client_id", "a"), ("scope", "openid")];
+/// What the second of two polls says of a device request.
+async fn device(bench: &Bench, approval: Option<&str>) -> Answer {
     let started = bench
-        .call(
-            "POST",
-            "/devicecode",
-            Some(&form),
-            &[("authorization", &basic)],
-        )
+        .device(A, "ann", approval, &[("scope", "openid")])
         .await;
-    let code = started.text("user_code");
-    if let Some(approve) = approve {
-        let mut browser = Browser::login(bench, "ann", "password").await;
-        browser
-            .post(bench, "/device/verify", &[("user_code", &code)])
-            .await;
-        browser
-            .post(
-                bench,
-                "/device/approve",
-                &[("user_code", &code), ("user_oauth_approval", approve)],
-            )
-            .await;
+    let code = started.text("device_code");
+    let first = bench.poll(A, &code).await;
+    if approval.is_some() {
+        return first;
     }
-    let form = [
-        ("grant_type", DEVICE),
-        ("device_code", &started.text("device_code")),
-    ];
-    let first = bench.token("a", "s", &form).await;
-    if approve.is_some() {
-        first
-    } else {
-        bench.token("a", "s", &form).await
-    }
-}
-
-async fn code(bench: &Bench, challenge: &str) -> String {
-    let mut browser = Browser::login(bench, "ann", "password").await;
-    let path = format!("/authorize?response_type=code&client_id=a&scope=openid&state=1{challenge}");
-    browser.get(bench, &path).await;
-    let answer = browser
-        .post(
-            bench,
-            "/authorize",
-            &[
-                ("user_oauth_approval", "true"),
-                ("scope.openid", "true"),
-                ("scope_openid", "openid"),
-            ],
-        )
-        .await;
-    query(answer.header("location").unwrap(), "code").unwrap()
-}
-
-async fn redeem(bench: &Bench, code: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![("grant_type", "authorization_code"), ("code", code)];
-    form.extend(more);
-    bench.token("a", "s", &form).await
+    bench.poll(A, &code).await
 }
 
 async fn ask(bench: &Bench, id: &str) -> String {
@@ -116,8 +51,8 @@ async fn ask(bench: &Bench, id: &str) -> String {
     };
     let basic = common::basic("a", "s");
     let answer = match id {
-        "I-01" => bench.token("a", "s", &client(&[])).await,
-        "I-02" => bench.token("a", "s", &client(&[("scope", "nope")])).await,
+        "I-01" => bench.own(("a", "s"), &[]).await,
+        "I-02" => bench.own(("a", "s"), &[("scope", "nope")]).await,
         "I-03" => bench.token("a", "wrong", &client(&[])).await,
         "I-04" => {
             let form = client(&[("client_id", "a"), ("client_secret", "wrong")]);
@@ -177,15 +112,15 @@ async fn ask(bench: &Bench, id: &str) -> String {
                 "I-18" => &[("scope", "openid"), ("actor_token", "x")],
                 _ => &[("scope", "openid storage.read:/")],
             };
-            let answer = exchange(bench, "b", &subject, more).await;
+            let answer = bench.exchange(("b", "s"), &subject, more).await;
             if id == "I-25" {
-                let again = exchange(
-                    bench,
-                    "c",
-                    &answer.text("access_token"),
-                    &[("scope", "openid")],
-                )
-                .await;
+                let again = bench
+                    .exchange(
+                        ("c", "s"),
+                        &answer.text("access_token"),
+                        &[("scope", "openid")],
+                    )
+                    .await;
                 let act = &again.claims()["act"];
                 assert_eq!(act.to_string(), r#"{"sub":"c","act":{"sub":"b"}}"#);
                 again
@@ -195,23 +130,27 @@ async fn ask(bench: &Bench, id: &str) -> String {
         }
         "I-15" => {
             let subject = bench
-                .token("c", "s", &client(&[("scope", "storage.read:/")]))
+                .own(("c", "s"), &[("scope", "storage.read:/")])
                 .await
                 .text("access_token");
             bench.advance(4);
-            exchange(bench, "b", &subject, &[("scope", "storage.read:/")]).await
+            bench
+                .exchange(("b", "s"), &subject, &[("scope", "storage.read:/")])
+                .await
         }
         "I-19" => {
             let subject = password(bench, "openid").await.text("access_token");
-            exchange(bench, "a", &subject, &[("scope", "openid offline_access")]).await
+            bench
+                .exchange(("a", "s"), &subject, &[("scope", "openid offline_access")])
+                .await
         }
         "I-20" => device(bench, Some("false")).await,
         "I-21" => device(bench, None).await,
         "I-22" => {
-            let code = code(bench, "").await;
-            let first = redeem(bench, &code, &[]).await;
+            let code = bench.code("a", "ann", "&scope=openid").await;
+            let first = bench.redeem(A, &code, &[]).await;
             assert_eq!(first.status, 200);
-            let again = redeem(bench, &code, &[]).await;
+            let again = bench.redeem(A, &code, &[]).await;
             let bearer = format!("Bearer {}", first.text("access_token"));
             let after = bench
                 .call("GET", "/userinfo", None, &[("authorization", &bearer)])
@@ -225,16 +164,18 @@ async fn ask(bench: &Bench, id: &str) -> String {
             again
         }
         "I-23" => {
-            let code = code(bench, "&code_challenge=abc&code_challenge_method=S256").await;
-            redeem(bench, &code, &[("code_verifier", "wrong")]).await
+            let code = bench
+                .code(
+                    "a",
+                    "ann",
+                    "&scope=openid&code_challenge=abc&code_challenge_method=S256",
+                )
+                .await;
+            bench.redeem(A, &code, &[("code_verifier", "wrong")]).await
         }
         "I-24" => {
             bench
-                .token(
-                    "a",
-                    "s",
-                    &client(&[("scope", "openid"), ("resource", "foo")]),
-                )
+                .own(("a", "s"), &[("scope", "openid"), ("resource", "foo")])
                 .await
         }
         "I-26" => {
@@ -272,7 +213,7 @@ async fn ask(bench: &Bench, id: &str) -> String {
         }
         "I-28" => {
             bench
-                .token("a", "s", &client(&[("scope", "storage.read:/a/../b")]))
+                .own(("a", "s"), &[("scope", "storage.read:/a/../b")])
                 .await
         }
         "I-29" => {
@@ -283,7 +224,7 @@ async fn ask(bench: &Bench, id: &str) -> String {
         "I-30" => password(bench, "openid wlcg.groups:/wlcg/alarm").await,
         other => unreachable!("{other}"),
     };
-    told(&answer)
+    answer.told()
 }
 
 #[tokio::test]

@@ -115,11 +115,10 @@ fn policy(value: &Value) -> Option<ExchangePolicyConfig> {
             param: one.get("matchParam")?.as_str()?.to_owned(),
         })
     };
-    let scopes = value
-        .get("scopePolicies")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let scopes = match value.get("scopePolicies") {
+        None | Some(Value::Null) => &[][..],
+        Some(all) => all.as_array()?,
+    };
     Some(ExchangePolicyConfig {
         rule: serde_json::from_value(value.get("rule")?.clone()).ok()?,
         origin: end("originClient")?,

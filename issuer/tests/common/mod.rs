@@ -6,6 +6,8 @@
     reason = "a test bench: every test uses its part, and unwraps"
 )]
 
+pub mod asks;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 

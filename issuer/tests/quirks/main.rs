@@ -8,7 +8,8 @@ mod table;
 use carnet_issuer::config::Algorithm;
 use carnet_issuer::keys::SigningKey;
 use carnet_issuer::quirks::{Compat, Quirk};
-use common::{Answer, Bench, Browser, DEVICE, EXCHANGE, basic, claims, query};
+use common::asks::{By, Form};
+use common::{Answer, Bench, Browser, EXCHANGE, claims, query};
 use serde_json::json;
 use table::SHOWN;
 
@@ -51,64 +52,19 @@ fn bench(quirk: &str, on: bool) -> Bench {
     ))
 }
 
-fn told(answer: &Answer) -> String {
-    match answer.text("error") {
-        error if error.is_empty() => answer.status.to_string(),
-        error => format!("{} {error}", answer.status),
-    }
-}
+const A: By<'_> = ("a", "s");
+const B: By<'_> = ("b", "s");
 
-async fn own(bench: &Bench, client: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![("grant_type", "client_credentials")];
-    form.extend(more);
-    bench.token(client, "s", &form).await
-}
-
-async fn login(bench: &Bench, client: &str, user: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![
-        ("grant_type", "password"),
-        ("username", user),
-        ("password", "password"),
-    ];
-    form.extend(more);
-    bench.token(client, "s", &form).await
-}
-
-async fn refresh(bench: &Bench, client: &str, token: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
-    form.extend(more);
-    bench.token(client, "s", &form).await
-}
-
-async fn exchange(bench: &Bench, token: &str, scope: &str) -> Answer {
-    let form = [
-        ("grant_type", EXCHANGE),
-        ("subject_token", token),
-        ("scope", scope),
-    ];
-    bench.token("b", "s", &form).await
-}
-
-async fn post(bench: &Bench, path: &str, client: &str, form: &[(&str, &str)]) -> Answer {
-    bench
-        .call(
-            "POST",
-            path,
-            Some(form),
-            &[("authorization", &basic(client, "s"))],
-        )
-        .await
-}
-
-async fn userinfo(bench: &Bench, token: &str) -> Answer {
-    bench
-        .call(
-            "GET",
-            "/userinfo",
-            None,
-            &[("authorization", &format!("Bearer {token}"))],
-        )
-        .await
+/// What two polls say of a device request that a person answers or not.
+async fn device(
+    bench: &Bench,
+    user: &str,
+    approval: Option<&str>,
+    more: Form<'_>,
+) -> (Answer, Answer) {
+    let started = bench.device(A, user, approval, more).await;
+    let code = started.text("device_code");
+    (bench.poll(A, &code).await, bench.poll(A, &code).await)
 }
 
 async fn authorize(bench: &Bench, browser: &mut Browser, more: &str) -> Answer {
@@ -118,53 +74,6 @@ async fn authorize(bench: &Bench, browser: &mut Browser, more: &str) -> Answer {
             &format!("/authorize?response_type=code&client_id=a&state=1{more}"),
         )
         .await
-}
-
-async fn code(bench: &Bench, more: &str) -> String {
-    let mut browser = Browser::login(bench, "ann", "password").await;
-    authorize(bench, &mut browser, more).await;
-    let answer = browser
-        .post(bench, "/authorize", &[("user_oauth_approval", "true")])
-        .await;
-    query(answer.header("location").unwrap_or_default(), "code").unwrap_or_default()
-}
-
-async fn redeem(bench: &Bench, code: &str, more: &[(&str, &str)]) -> Answer {
-    let mut form = vec![("grant_type", "authorization_code"), ("code", code)];
-    form.extend(more);
-    bench.token("a", "s", &form).await
-}
-
-/// A device request, answered by a person or not; what the client's two polls say.
-async fn device(
-    bench: &Bench,
-    user: &str,
-    approval: Option<&str>,
-    more: &[(&str, &str)],
-) -> (Answer, Answer) {
-    let mut form = vec![("client_id", "a")];
-    form.extend(more);
-    let started = post(bench, "/devicecode", "a", &form).await;
-    let code = started.text("user_code");
-    if let Some(approval) = approval {
-        let mut browser = Browser::login(bench, user, "password").await;
-        browser
-            .post(bench, "/device/verify", &[("user_code", &code)])
-            .await;
-        browser
-            .post(
-                bench,
-                "/device/approve",
-                &[("user_code", &code), ("user_oauth_approval", approval)],
-            )
-            .await;
-    }
-    let form = [
-        ("grant_type", DEVICE),
-        ("device_code", &started.text("device_code")),
-    ];
-    let first = bench.token("a", "s", &form).await;
-    (first, bench.token("a", "s", &form).await)
 }
 
 /// A client that signs its assertions, twice the same one.
@@ -188,7 +97,7 @@ async fn assertion_twice(bench: &Bench) -> String {
     ];
     let first = bench.call("POST", "/token", Some(&form), &[]).await;
     let second = bench.call("POST", "/token", Some(&form), &[]).await;
-    format!("{} then {}", told(&first), told(&second))
+    format!("{} then {}", first.told(), second.told())
 }
 
 async fn show(bench: &Bench, quirk: &str) -> String {
@@ -212,54 +121,72 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 )
                 .await
         }
-        "Q-04" => own(bench, "a", &[("scope", "openid"), ("scope", "profile")]).await,
-        "Q-05" => own(bench, "a", &[("scope", "storage.read:/a+b")]).await,
+        "Q-04" => {
+            bench
+                .own(A, &[("scope", "openid"), ("scope", "profile")])
+                .await
+        }
+        "Q-05" => bench.own(A, &[("scope", "storage.read:/a+b")]).await,
         "Q-06" => {
-            return own(bench, "a", &[("scope", "storage.read:/b openid")])
+            return bench
+                .own(A, &[("scope", "storage.read:/b openid")])
                 .await
                 .claims()["scope"]
                 .to_string();
         }
-        "Q-07" => own(bench, "cms", &[("scope", "storage.read:/cms/x")]).await,
-        "Q-08" => own(bench, "sys", &[("scope", "storage.create:/cmsfoo")]).await,
-        "Q-09" => own(bench, "a", &[("scope", "storage.read:/a/../b")]).await,
-        "Q-10" => return own(bench, "a", &[]).await.json()["expires_in"].to_string(),
+        "Q-07" => {
+            bench
+                .own(("cms", "s"), &[("scope", "storage.read:/cms/x")])
+                .await
+        }
+        "Q-08" => {
+            bench
+                .own(("sys", "s"), &[("scope", "storage.create:/cmsfoo")])
+                .await
+        }
+        "Q-09" => bench.own(A, &[("scope", "storage.read:/a/../b")]).await,
+        "Q-10" => return bench.own(A, &[]).await.json()["expires_in"].to_string(),
         "Q-11" => {
             return claims(
-                &login(bench, "a", "ann", &[("scope", "openid")])
+                &bench
+                    .password(A, "ann", &[("scope", "openid")])
                     .await
                     .text("id_token"),
             )["kid"]
                 .to_string();
         }
-        "Q-12" => own(bench, "a", &[("resource", "roots://se1.example")]).await,
+        "Q-12" => bench.own(A, &[("resource", "roots://se1.example")]).await,
         "Q-13" => {
             let more = [
                 ("scope", "openid offline_access"),
                 ("audience", "https://a.example"),
             ];
-            let token = login(bench, "a", "ann", &more).await.text("refresh_token");
-            refresh(bench, "a", &token, &[("audience", "https://b.example")]).await
+            let token = bench.password(A, "ann", &more).await.text("refresh_token");
+            bench
+                .refresh(A, &token, &[("audience", "https://b.example")])
+                .await
         }
-        "Q-14" => return own(bench, "cms", &[]).await.claims()["scope"].to_string(),
+        "Q-14" => return bench.own(("cms", "s"), &[]).await.claims()["scope"].to_string(),
         "Q-15" => {
-            let code = code(bench, "&scope=openid").await;
-            let token = redeem(bench, &code, &[]).await.text("access_token");
-            redeem(bench, &code, &[]).await;
-            userinfo(bench, &token).await
+            let code = bench.code("a", "ann", "&scope=openid").await;
+            let token = bench.redeem(A, &code, &[]).await.text("access_token");
+            bench.redeem(A, &code, &[]).await;
+            bench.get_as(&token, "/userinfo").await
         }
         "Q-16" => {
-            let code = code(bench, "&scope=openid").await;
+            let code = bench.code("a", "ann", "&scope=openid").await;
             bench.advance(301);
-            redeem(bench, &code, &[]).await
+            bench.redeem(A, &code, &[]).await
         }
         "Q-17" => {
-            let code = code(
-                bench,
-                "&scope=openid&code_challenge=x&code_challenge_method=S256",
-            )
-            .await;
-            redeem(bench, &code, &[("code_verifier", "y")]).await
+            let code = bench
+                .code(
+                    "a",
+                    "ann",
+                    "&scope=openid&code_challenge=x&code_challenge_method=S256",
+                )
+                .await;
+            bench.redeem(A, &code, &[("code_verifier", "y")]).await
         }
         "Q-18" => {
             return bench
@@ -269,55 +196,64 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 .to_string();
         }
         "Q-19" => {
-            let token = login(bench, "rot", "ann", &[("scope", "openid offline_access")])
+            let token = bench
+                .password(("rot", "s"), "ann", &[("scope", "openid offline_access")])
                 .await
                 .text("refresh_token");
-            refresh(bench, "rot", &token, &[]).await;
-            refresh(bench, "rot", &token, &[]).await
+            bench.refresh(("rot", "s"), &token, &[]).await;
+            bench.refresh(("rot", "s"), &token, &[]).await
         }
         "Q-20" | "Q-47" => {
             let client = if quirk == "Q-20" { "a" } else { "rot" };
-            let token = login(bench, client, "ann", &[("scope", "openid offline_access")])
+            let token = bench
+                .password((client, "s"), "ann", &[("scope", "openid offline_access")])
                 .await
                 .text("refresh_token");
             let (one, two) = tokio::join!(
-                refresh(bench, client, &token, &[]),
-                refresh(bench, client, &token, &[])
+                bench.refresh((client, "s"), &token, &[]),
+                bench.refresh((client, "s"), &token, &[])
             );
-            let mut both = [told(&one), told(&two)];
+            let mut both = [one.told(), two.told()];
             both.sort();
             return both.join(" and ");
         }
-        "Q-21" => refresh(bench, "a", "x", &[]).await,
+        "Q-21" => bench.refresh(A, "x", &[]).await,
         "Q-23" | "Q-24" => {
-            let token = login(bench, "a", "ann", &[("scope", "openid")])
+            let token = bench
+                .password(A, "ann", &[("scope", "openid")])
                 .await
                 .text("access_token");
-            exchange(bench, &token, "storage.read:/").await
+            bench
+                .exchange(B, &token, &[("scope", "storage.read:/")])
+                .await
         }
         "Q-25" => {
-            let token = login(
-                bench,
-                "a",
-                "ann",
-                &[("scope", "openid"), ("audience", "https://x.example")],
-            )
-            .await
-            .text("access_token");
-            exchange(bench, &token, "openid").await
+            let token = bench
+                .password(
+                    A,
+                    "ann",
+                    &[("scope", "openid"), ("audience", "https://x.example")],
+                )
+                .await
+                .text("access_token");
+            bench.exchange(B, &token, &[("scope", "openid")]).await
         }
         "Q-26" => {
-            let subject = login(bench, "a", "ann", &[("scope", "openid")]).await;
+            let subject = bench.password(A, "ann", &[("scope", "openid")]).await;
             bench.advance(1000);
-            let answer = exchange(bench, &subject.text("access_token"), "openid").await;
+            let answer = bench
+                .exchange(B, &subject.text("access_token"), &[("scope", "openid")])
+                .await;
             let longer = answer.claims()["exp"].as_i64() > subject.claims()["exp"].as_i64();
             return format!("longer: {longer}");
         }
         "Q-27" => {
-            let token = login(bench, "a", "ann", &[("scope", "openid")])
+            let token = bench
+                .password(A, "ann", &[("scope", "openid")])
                 .await
                 .text("access_token");
-            return exchange(bench, &token, "openid")
+            return bench
+                .exchange(B, &token, &[("scope", "openid")])
                 .await
                 .text("issued_token_type");
         }
@@ -332,13 +268,15 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 .await
         }
         "Q-29" => {
-            return post(bench, "/devicecode", "a", &[("client_id", "a")])
+            return bench
+                .post_as(A, "/devicecode", &[("client_id", "a")])
                 .await
                 .json()["interval"]
                 .to_string();
         }
         "Q-30" => {
-            return post(bench, "/devicecode", "a", &[("client_id", "a")])
+            return bench
+                .post_as(A, "/devicecode", &[("client_id", "a")])
                 .await
                 .text("verification_uri");
         }
@@ -359,8 +297,9 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 ("scope", "openid storage.read:/ profile"),
                 ("audience", "x y"),
             ];
-            let token = login(bench, "a", "ann", &more).await.text("access_token");
-            let answer = post(bench, "/introspect", "b", &[("token", &token)])
+            let token = bench.password(A, "ann", &more).await.text("access_token");
+            let answer = bench
+                .post_as(B, "/introspect", &[("token", &token)])
                 .await
                 .json();
             return answer[if quirk == "Q-35" { "scope" } else { "aud" }].to_string();
@@ -372,10 +311,11 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 .text("issuer");
         }
         "Q-38" => {
-            let token = login(bench, "a", "ann", &[("scope", "openid")])
+            let token = bench
+                .password(A, "ann", &[("scope", "openid")])
                 .await
                 .text("access_token");
-            post(bench, "/revoke", "b", &[("token", &token)]).await
+            bench.post_as(B, "/revoke", &[("token", &token)]).await
         }
         "Q-39" => bench.admin("POST", "/keys", json!({"now": true})).await,
         "Q-40" => {
@@ -391,16 +331,20 @@ async fn show(bench: &Bench, quirk: &str) -> String {
             );
         }
         "Q-41" | "Q-50" => {
-            let token = own(bench, "a", &[("scope", "openid")])
+            let token = bench
+                .own(A, &[("scope", "openid")])
                 .await
                 .text("access_token");
-            post(bench, "/introspect", "a", &[("token", &token)]).await
+            bench.post_as(A, "/introspect", &[("token", &token)]).await
         }
         "Q-42" => {
-            let token = login(bench, "a", "ann", &[("scope", "openid offline_access")])
+            let token = bench
+                .password(A, "ann", &[("scope", "openid offline_access")])
                 .await
                 .text("refresh_token");
-            let answer = refresh(bench, "a", &token, &[("scope", "offline_access")]).await;
+            let answer = bench
+                .refresh(A, &token, &[("scope", "offline_access")])
+                .await;
             return format!("id token: {}", answer.json()["id_token"].is_string());
         }
         "Q-43" => {
@@ -443,19 +387,16 @@ async fn show(bench: &Bench, quirk: &str) -> String {
                 .await
         }
         "Q-49" => {
-            own(
-                bench,
-                "a",
-                &[("scope", "openid"), ("audience", &"x".repeat(2049))],
-            )
-            .await
+            bench
+                .own(A, &[("scope", "openid"), ("audience", &"x".repeat(2049))])
+                .await
         }
         "Q-51" => {
             let form = [("client_id", "a"), ("client_secret", "s"), ("token", "x")];
             bench.call("POST", "/revoke", Some(&form), &[]).await
         }
-        "Q-52" => own(bench, "a", &[("scope", "storage.modify:/other")]).await,
-        "Q-53" => return own(bench, "a", &[("audience", " ")]).await.claims()["aud"].to_string(),
+        "Q-52" => bench.own(A, &[("scope", "storage.modify:/other")]).await,
+        "Q-53" => return bench.own(A, &[("audience", " ")]).await.claims()["aud"].to_string(),
         "Q-54" => {
             let mut browser = Browser::login(bench, "ann", "password").await;
             authorize(bench, &mut browser, "&scope=openid").await;
@@ -463,12 +404,13 @@ async fn show(bench: &Bench, quirk: &str) -> String {
             let fragment = answer.header("location").unwrap().contains('#');
             return format!("fragment: {fragment}");
         }
-        "Q-55" => return format!("code: {}", !code(bench, "").await.is_empty()),
+        "Q-55" => return format!("code: {}", !bench.code("a", "ann", "").await.is_empty()),
         "Q-56" => {
-            let token = login(bench, "rot", "ann", &[("scope", "openid")])
+            let token = bench
+                .password(("rot", "s"), "ann", &[("scope", "openid")])
                 .await
                 .text("access_token");
-            exchange(bench, &token, "openid").await
+            bench.exchange(B, &token, &[("scope", "openid")]).await
         }
         "Q-57" => {
             let answer = device(bench, "part", Some("true"), &[("scope", "profile")])
@@ -480,17 +422,18 @@ async fn show(bench: &Bench, quirk: &str) -> String {
             );
         }
         "Q-58" => {
-            let token = login(bench, "a", "ann", &[("scope", "openid profile")])
+            let token = bench
+                .password(A, "ann", &[("scope", "openid profile")])
                 .await
                 .text("access_token");
             return format!(
                 "email: {}",
-                userinfo(bench, &token).await.json()["email"].is_string()
+                bench.get_as(&token, "/userinfo").await.json()["email"].is_string()
             );
         }
         other => unreachable!("{other}"),
     };
-    told(&answer)
+    answer.told()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a strict issuer answers to people's browsers, and to the codes that come of it.
 
-use super::WORLD;
-use super::common::{Bench, Browser, DEVICE, basic, query};
+use super::common::{Bench, Browser, query};
+use super::{WEB, WORLD};
 
 #[tokio::test]
 async fn oidc_core_3_1_2_1_when_a_person_must_log_in_again() {
@@ -59,26 +59,15 @@ async fn oidc_core_6_request_objects_are_refused_as_the_metadata_says() {
 /// Redeems a code of a request with `more` in its query and `form` at the token endpoint; an error of either.
 async fn by_code(bench: &Bench, more: &str, form: &[(&str, &str)]) -> String {
     let uri = "https://web.example/cb";
-    let mut browser = Browser::login(bench, "ann", "password").await;
-    let ask = format!(
-        "/authorize?response_type=code&client_id=web&redirect_uri={uri}&scope=openid{more}"
-    );
-    let mut answer = browser.get(bench, &ask).await;
-    if answer.status == 200 {
-        let yes = [("user_oauth_approval", "true")];
-        answer = browser.post(bench, "/authorize", &yes).await;
-    }
+    let request = format!("&redirect_uri={uri}&scope=openid{more}");
+    let answer = bench.approved("web", "ann", &request).await;
     let back = answer.header("location").unwrap();
     let Some(code) = query(back, "code") else {
         return query(back, "error").unwrap();
     };
-    let mut all = vec![
-        ("grant_type", "authorization_code"),
-        ("redirect_uri", uri),
-        ("code", &code),
-    ];
+    let mut all = vec![("redirect_uri", uri)];
     all.extend(form);
-    let answer = bench.token("web", "secret", &all).await;
+    let answer = bench.redeem(WEB, &code, &all).await;
     match answer.status {
         200 => "tokens".into(),
         _ => answer.text("error"),
@@ -149,31 +138,16 @@ async fn a_device_request_of_which_policies_leave_nothing_gets_nothing() {
     let policies = r#"scope_policies = [{ rule = "PERMIT" }, { level = "account", account = "ann", rule = "DENY", scopes = ["storage.read:/"] }]"#;
     let world = WORLD.replace("\"authorization_code\",", "\"device_code\",");
     let bench = Bench::from_toml(&format!("{world}\n{policies}"));
-    let own = basic("web", "secret");
-    let mut browser = Browser::login(&bench, "ann", "password").await;
     for (scope, want) in [
         ("storage.read:/", None),
         ("openid storage.read:/", Some("openid")),
         // Nothing asked: the default scopes, less what the policies take.
         ("", None),
     ] {
-        let form = [("scope", scope)];
         let started = bench
-            .call(
-                "POST",
-                "/devicecode",
-                Some(&form),
-                &[("authorization", &own)],
-            )
+            .device(WEB, "ann", Some("true"), &[("scope", scope)])
             .await;
-        let user_code = started.text("user_code");
-        let typed = ("user_code", user_code.as_str());
-        browser.post(&bench, "/device/verify", &[typed]).await;
-        let yes = ("user_oauth_approval", "true");
-        browser.post(&bench, "/device/approve", &[typed, yes]).await;
-        let device_code = started.text("device_code");
-        let form = [("grant_type", DEVICE), ("device_code", &device_code)];
-        let given = bench.token("web", "secret", &form).await;
+        let given = bench.poll(WEB, &started.text("device_code")).await;
         assert_eq!(given.status, 200, "{scope}: {}", given.body);
         assert_eq!(given.json()["scope"].as_str(), want, "{scope}");
     }

@@ -5,6 +5,7 @@ mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 
+use common::asks::By;
 use common::{Answer, Bench, EXCHANGE, basic, claims};
 use serde_json::Value;
 
@@ -16,14 +17,10 @@ clients = [
 users = [{ username = "ann", uuid = "ann-1" }]
 "#;
 
+const WEB: By<'_> = ("web", "secret");
+
 async fn person(bench: &Bench, scope: &str) -> Value {
-    let form = [
-        ("grant_type", "password"),
-        ("username", "ann"),
-        ("password", "password"),
-        ("scope", scope),
-    ];
-    bench.token("web", "secret", &form).await.json()
+    bench.password(WEB, "ann", &[("scope", scope)]).await.json()
 }
 
 fn told(answer: &Answer) -> (u16, String, String) {
