@@ -127,7 +127,15 @@ impl Pages {
 
     /// An error.
     pub fn error(&self, status: u16, text: &str) -> String {
-        self.render("error.html", context! { status, text })
+        let help = match status {
+            403 => "You are not allowed to see this, or the token that was sent is not.",
+            404 => "There is no page at this address. Look whether it is written as it should be.",
+            500 => {
+                "Something went wrong here, and it is not your fault. Tell whoever runs this service what you did."
+            }
+            _ => "",
+        };
+        self.render("error.html", context! { status, text, help })
     }
 
     /// IAM's small page for errors of the authorization endpoint.
@@ -146,45 +154,116 @@ fn lines(scopes: &[String]) -> Vec<Line> {
         .collect()
 }
 
-/// What a scope allows, in a sentence for somebody who knows no OAuth.
+/// What a scope allows, in words for somebody who knows no OAuth; they go on after "the application asks to".
 pub fn in_words(scope: &str) -> String {
     let (name, path) = scope
         .split_once(':')
         .map_or((scope, None), |(name, path)| (name, Some(path)));
-    let at = match path {
-        None | Some("/") => "anywhere in your organisation's storage".to_owned(),
-        Some(path) => format!("in {path} and below"),
+    let storage = |verb: &str| match path {
+        None | Some("/") => format!("{verb} anywhere in your organisation's storage"),
+        Some(path) => format!("{verb} in {path} and below"),
     };
-    match name {
-        "openid" => "know who you are".into(),
-        "profile" => "see your name".into(),
-        "email" => "see your mail address".into(),
-        "address" => "see your postal address".into(),
-        "phone" => "see your phone number".into(),
-        "offline_access" => "go on when you are not there".into(),
-        "wlcg.groups" => path.map_or_else(
-            || "see your groups".into(),
-            |group| format!("see that you are in the group {group}"),
-        ),
-        "storage.read" => format!("read files {at}"),
-        "storage.create" => format!("add new files {at}"),
-        "storage.modify" => format!("add, overwrite, rename and delete files {at}"),
-        "storage.write" => format!("write files {at}"),
-        "storage.stage" => format!("bring files from tape {at}"),
-        "storage.poll" => format!("ask where files are {at}"),
-        "compute.read" => "see your jobs".into(),
-        "compute.create" => "submit jobs".into(),
-        "compute.modify" => "change your jobs".into(),
-        "compute.cancel" => "cancel your jobs".into(),
-        "scim" => "use the list of people and groups".into(),
-        "fts" => "transfer files through FTS".into(),
-        _ => format!("use {scope}"),
-    }
+    let plain = match (name, path) {
+        ("openid", None) => "know who you are",
+        ("profile", None) => "see your name",
+        ("email", None) => "see your mail address",
+        ("address", None) => "see your postal address",
+        ("phone", None) => "see your phone number",
+        ("offline_access", None) => "go on while you are away, until you revoke it",
+        ("wlcg.groups", None) => "see your groups",
+        ("wlcg.groups", Some(group)) => return format!("see that you are in the group {group}"),
+        ("wlcg.capabilityset", Some(group)) => {
+            return format!("have the rights that the group {group} has");
+        }
+        ("storage.read", _) => return storage("read files"),
+        ("storage.create", _) => return storage("add new files"),
+        ("storage.modify", _) => return storage("add, overwrite, rename and delete files"),
+        ("storage.write", _) => return storage("write files"),
+        ("storage.stage", _) => return storage("bring files from tape to disk"),
+        ("storage.poll", _) => return storage("ask whether files are on disk or on tape"),
+        ("compute.read", _) => "see your jobs",
+        ("compute.create", _) => "submit jobs",
+        ("compute.modify", _) => "change your jobs",
+        ("compute.cancel", _) => "cancel your jobs",
+        ("host.auth", None) => "act as a service on a host",
+        ("wlcg", _) => "get tokens in the form that WLCG sites read",
+        ("iam" | "kc" | "aarc", None) => "get tokens in another form than the usual",
+        ("eduperson_entitlement" | "entitlements", None) => "see what you are entitled to",
+        ("eduperson_scoped_affiliation", None) => "see which institute you belong to, and as what",
+        ("eduperson_assurance", None) => "see how well your identity was checked",
+        ("attr", None) => "see further particulars of your account",
+        ("ssh-keys", None) => "see your SSH keys",
+        ("proxy", Some("generate")) => "make certificates in your name",
+        ("scim", Some("read")) => "see the list of people and groups",
+        ("scim", _) => "see and change the list of people and groups",
+        ("iam", Some("admin.read")) => "see everything that an administrator sees",
+        ("iam", Some("admin.write")) => "change everything that an administrator changes",
+        ("registration", Some("read")) => "see who asks for an account",
+        ("registration", _) => "see and decide who gets an account",
+        ("fts", _) => "transfer files for you through FTS",
+        _ => return format!("use {scope}, of which nothing more is known here"),
+    };
+    plain.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scopes_in_words() {
+        for (scope, words) in [
+            ("openid", "know who you are"),
+            (
+                "offline_access",
+                "go on while you are away, until you revoke it",
+            ),
+            ("wlcg.groups", "see your groups"),
+            (
+                "wlcg.groups:/cms/prod",
+                "see that you are in the group /cms/prod",
+            ),
+            ("wlcg", "get tokens in the form that WLCG sites read"),
+            ("wlcg:1.0", "get tokens in the form that WLCG sites read"),
+            (
+                "storage.read:/",
+                "read files anywhere in your organisation's storage",
+            ),
+            ("storage.read:/cms", "read files in /cms and below"),
+            (
+                "storage.stage:/t",
+                "bring files from tape to disk in /t and below",
+            ),
+            (
+                "storage.poll:/t",
+                "ask whether files are on disk or on tape in /t and below",
+            ),
+            (
+                "storage.list:/t",
+                "use storage.list:/t, of which nothing more is known here",
+            ),
+            ("compute.create", "submit jobs"),
+            ("fts", "transfer files for you through FTS"),
+            ("fts:submit-transfer", "transfer files for you through FTS"),
+            ("scim:read", "see the list of people and groups"),
+            ("scim:write", "see and change the list of people and groups"),
+            ("iam", "get tokens in another form than the usual"),
+            (
+                "iam:admin.write",
+                "change everything that an administrator changes",
+            ),
+            (
+                "read-tasks",
+                "use read-tasks, of which nothing more is known here",
+            ),
+        ] {
+            assert_eq!(in_words(scope), words, "{scope}");
+        }
+        for scope in crate::config::stock_system_scopes(crate::quirks::Compat::Iam112) {
+            let words = in_words(&scope.scope);
+            assert!(!words.contains("nothing more"), "{}: {words}", scope.scope);
+        }
+    }
 
     #[test]
     fn every_page_renders_and_escapes() {
@@ -241,6 +320,15 @@ mod tests {
             (pages.aup(None), "There is no policy to accept."),
             (pages.dashboard("Ann", "ann", &["/g"]), "/g"),
             (pages.error(404, "Not Found"), "404. Not Found"),
+            (pages.error(404, "Not Found"), "no page at this address"),
+            (
+                pages.approve_device("c", &[], "ABC", false),
+                "shows the code <strong>ABC</strong>",
+            ),
+            (
+                pages.consent("c", "Ann", &[], false),
+                "nothing but your approval",
+            ),
             (
                 pages.oauth_error("invalid_client", "x<y"),
                 "error=&quot;invalid_client&quot;, error_description=&quot;x&lt;y&quot;",
