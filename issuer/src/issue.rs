@@ -288,7 +288,7 @@ fn access_token(
         header: key.told(),
         claims: Json::of(&claims),
     };
-    tell(issuer, issued);
+    tell(issuer, &text, issued);
     Ok(Access {
         text,
         jti: jti.as_u128(),
@@ -297,9 +297,9 @@ fn access_token(
 }
 
 /// Tells of a token, when anybody listens.
-fn tell(issuer: &Issuer, issued: impl FnOnce() -> Issued) {
+fn tell(issuer: &Issuer, text: &str, issued: impl FnOnce() -> Issued) {
     if issuer.actor.journal().is_listening() {
-        issuer.actor.issued(issued());
+        issuer.actor.issued(issued(), text);
     }
 }
 
@@ -327,7 +327,8 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                 Some(exp) => json!({"exp": exp, "jti": jti.to_string()}),
                 None => json!({"jti": jti.to_string()}),
             };
-            tell(issuer, || Issued {
+            let text = refresh_text(jti.as_u128(), exp);
+            tell(issuer, &text, || Issued {
                 kind: "refresh".into(),
                 jti: jti.to_string(),
                 parent: ticket.parent.clone(),
@@ -341,7 +342,7 @@ fn refresh_token(issuer: &Issuer, ticket: &Ticket<'_>, now: i64) -> (Option<u128
                 claims: Json::of(&claims()),
                 ..Issued::default()
             });
-            (Some(jti.as_u128()), Some(refresh_text(jti.as_u128(), exp)))
+            (Some(jti.as_u128()), Some(text))
         }
     }
 }
@@ -422,7 +423,7 @@ fn id_token(
     let text = key
         .sign(&claims.write(rules))
         .map_err(|_| Refusal::internal())?;
-    tell(issuer, || Issued {
+    tell(issuer, &text, || Issued {
         kind: "id".into(),
         jti: jti.to_string(),
         parent: ticket.parent.clone(),

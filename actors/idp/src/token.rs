@@ -179,7 +179,7 @@ fn tokens(
         .header("alg", provider.key.algorithm().name())
         .header("kid", provider.key.kid());
     let id_token = draft.sign(&provider.key, Way::Usual)?;
-    provider.actor.issued(Issued {
+    let issued = Issued {
         kind: "id".into(),
         jti,
         parent: None,
@@ -194,7 +194,8 @@ fn tokens(
         exp: Some(now + lifetime),
         header: Json::of(&draft.header),
         claims: Json::of(&draft.claims),
-    });
+    };
+    provider.actor.issued(issued, &id_token);
     let scope = asked.scope.join(" ");
     let access = Access {
         sub,

@@ -16,6 +16,7 @@ use crate::event::{CheckRecord, Event, Issued, Judged, Note, Seq, StateChange};
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::names::{Names, Place};
+use crate::redact::remember;
 
 /// Why an actor did not start: a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -216,8 +217,9 @@ impl Actor {
         })))
     }
 
-    /// A token was made.
-    pub fn issued(&self, issued: Issued) -> Seq {
+    /// A token was made; its text is only named in what is recorded of it.
+    pub fn issued(&self, issued: Issued, text: &str) -> Seq {
+        remember(text, &issued.jti);
         self.record(Event::Issued(Box::new(issued)))
     }
 

@@ -28,10 +28,11 @@ impl Handler {
         Self::with(move |request| {
             let head = *request.method() == Method::HEAD;
             let answer = answer(request);
+            let answer: Answering = Box::pin(answer);
             if head {
                 Box::pin(async move { without_body(answer.await) })
             } else {
-                Box::pin(answer)
+                answer
             }
         })
     }

@@ -83,13 +83,22 @@ thread_local! {
 }
 
 fn name_of(token: &str) -> String {
+    named(token, || jti_of(token).unwrap_or_else(|| digest_of(token)))
+}
+
+/// Whoever has made a token knows its name, and tells it before the token is seen.
+pub(crate) fn remember(token: &str, jti: &str) {
+    let _name = named(token, || jti.to_owned());
+}
+
+fn named(token: &str, name: impl FnOnce() -> String) -> String {
     NAMES.with(|(state, names)| {
         let key = state.hash_one(token);
         let mut names = names.borrow_mut();
         if let Some((_, name)) = names.iter().find(|(known, _)| *known == key) {
             return name.clone();
         }
-        let name = jti_of(token).unwrap_or_else(|| digest_of(token));
+        let name = name();
         if names.len() >= LATELY {
             names.remove(0);
         }
