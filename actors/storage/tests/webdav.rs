@@ -320,6 +320,19 @@ async fn moving_copying_and_deleting() {
         let answer = test.ask(method, &at(path), &token, &headers, "").await;
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
     }
+    // Only if it is what the client thinks it is (RFC 9110 §13.1.1).
+    let etag = test.ask("HEAD", &at("/c"), &token, &[], "").await;
+    let etag = etag.header("etag").to_owned();
+    for (method, to, tag, status) in [
+        ("MOVE", "/e", "\"other\"", 412),
+        ("COPY", "/e", "\"other\"", 412),
+        ("COPY", "/e", &*etag, 201),
+    ] {
+        let to = here(to);
+        let headers = [("destination", &*to), ("if-match", tag)];
+        let answer = test.ask(method, &at("/c"), &token, &headers, "").await;
+        assert_eq!(answer.status, status, "{method} {tag}: {}", answer.text());
+    }
     assert_eq!(
         test.ask("GET", &at("/d2/h"), &token, &[], "").await.text(),
         "h"

@@ -63,6 +63,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         slashes: Slashes::Added,
         redirects: true,
         redirect_get: 302,
+        move_conditions: false,
         quota_xml: true,
         lock: 200,
         content_type: None,

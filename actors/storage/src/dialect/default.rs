@@ -71,6 +71,7 @@ pub(super) const METHODS: Methods = Methods {
     digests: Digests {
         by_quality: true,
         weighs: true,
+        echoes_adler: false,
         base64_crc: false,
         repr: ReprDigest::Wanted,
     },
@@ -95,6 +96,7 @@ pub(super) const METHODS: Methods = Methods {
     redirects: false,
     sends_on: SendsOn::Door,
     conditions: true,
+    move_conditions: true,
     redirect_get: 307,
     redirect_put: 307,
     directory_length: Some(0),

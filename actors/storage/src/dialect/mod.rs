@@ -118,6 +118,8 @@ pub enum Errnos {
 pub struct Digests {
     /// The best by `q`; else the first that is known, or adler32.
     pub by_quality: bool,
+    /// `adler` is told as `adler`, as it was asked for.
+    pub echoes_adler: bool,
     /// A name with a `;q=` behind it is a name; else it is none that is known.
     pub weighs: bool,
     /// `crc32c` is base64.
@@ -146,6 +148,8 @@ pub enum Properties {
     Asked,
     /// The same five, whatever is asked for; collections have no final slash (storage page §1.1).
     Xrootd,
+    /// StoRM's seven when none is named; a collection has an empty length.
+    Milton,
 }
 
 /// How a refusal looks (storage page §3.3).
@@ -407,6 +411,8 @@ pub struct Methods {
     pub etag: bool,
     /// Conditions count (RFC 9110 §13).
     pub conditions: bool,
+    /// Those of MOVE and local COPY, too.
+    pub move_conditions: bool,
     /// What GET makes of a final slash.
     pub slashes: Slashes,
     /// GET of a file and PUT are sent on with a ticket in the URL, where the scenario does not say (storage page §2.9).

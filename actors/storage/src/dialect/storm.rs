@@ -8,9 +8,9 @@ use carnet_profile::version::ProfileVersion;
 
 use super::{
     AreaRoot, Challenge, Dialect, DialectName, Digests, Infinity, Malformed, MarkerStyle, Matching,
-    Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, PutDigests, Ranges, Refusals,
-    Repeats, ReprDigest, ScopeRules, SendsOn, Slashes, Tokens, Tpc, Understanding, Unrooted,
-    Unscoped, Verb, VerifyPush, default, tokens,
+    Methods, OddOverwrite, OnDisconnect, Partial, Policies, Prehead, Properties, PutDigests,
+    Ranges, Refusals, Repeats, ReprDigest, ScopeRules, SendsOn, Slashes, Tokens, Tpc,
+    Understanding, Unrooted, Unscoped, Verb, VerifyPush, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -149,6 +149,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         etag: false,
         slashes: Slashes::Dropped,
         sends_on: SendsOn::Redirector,
+        move_conditions: false,
+        properties: Properties::Milton,
         directory_length: None,
         proppatch: Some(500),
         lock: 500,

@@ -60,6 +60,7 @@ const METHODS: Methods = Methods {
     sought_below_file: 409,
     file_with_slash: Some(409),
     conditions: false,
+    move_conditions: false,
     put_digests: PutDigests::Repr,
     put_tells_digest: false,
     ranges: Ranges::Listed,
@@ -69,6 +70,7 @@ const METHODS: Methods = Methods {
     digests: Digests {
         by_quality: false,
         weighs: true,
+        echoes_adler: true,
         base64_crc: false,
         repr: ReprDigest::UnlessDigest,
     },
@@ -166,6 +168,7 @@ pub(super) const V5_5: Dialect = Dialect {
         digests: Digests {
             by_quality: false,
             weighs: false,
+            echoes_adler: false,
             base64_crc: true,
             repr: ReprDigest::Never,
         },

@@ -283,6 +283,17 @@ pub(crate) async fn digests(call: &Call, area: &Area, file: &FileMeta, found: &m
             } else {
                 sum.digest()
             };
+            let asked = call.header("want-digest").unwrap_or_default();
+            let echoed = habits.echoes_adler
+                && asked
+                    .split([',', ';'])
+                    .next()
+                    .is_some_and(|name| name.trim().eq_ignore_ascii_case("adler"));
+            let told = if echoed {
+                told.replacen("adler32=", "adler=", 1)
+            } else {
+                told
+            };
             set(found, http::HeaderName::from_static("digest"), &told);
         }
     }

@@ -30,9 +30,12 @@ enum Depth {
 pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     let element = &call.element;
     let methods = &element.dialect.methods;
+    let own = methods.properties == Properties::Xrootd;
     let depth = match call.header("depth").map(str::trim) {
         Some("0") => Depth::Zero,
         Some("1") => Depth::One,
+        // XRootD takes every number for one.
+        Some(text) if own && text.bytes().all(|byte| byte.is_ascii_digit()) => Depth::One,
         _ => Depth::Infinity,
     };
     let directory = element.door.peek_directory(&call.path);
@@ -55,10 +58,15 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Ok(bytes) => bytes,
         Err(refused) => return refused,
     };
+    let milton = methods.properties == Properties::Milton;
     let asked = match xml::propfind(&bytes) {
+        // All of them is more than a request without a body gets, and names alone are not told (storage page §1.4).
+        Ok(Asked::All) if milton && !bytes.is_empty() => these(MILTON.iter().chain(MILTON_MORE)),
+        Ok(Asked::All | Asked::Names) if milton => these(MILTON),
         Ok(asked) => asked,
         Err(malformed) => match methods.propfind_malformed {
             Some(status) => return answer::text(status, &malformed.to_string()),
+            None if milton => these(MILTON),
             None => Asked::All,
         },
     };
@@ -81,11 +89,11 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
     }
     let page = xml::multistatus(&responses);
     let kind = match methods.properties {
-        Properties::Asked => "application/xml; charset=\"utf-8\"",
+        Properties::Asked | Properties::Milton => "application/xml; charset=\"utf-8\"",
         Properties::Xrootd => "text/xml; charset=\"utf-8\"",
     };
     let mut found = answer::typed(207, kind, page);
-    if methods.properties == Properties::Asked {
+    if !own {
         answer::set(&mut found, http::HeaderName::from_static("dav"), "1");
     }
     found
@@ -172,6 +180,7 @@ impl Page<'_> {
             return Some(value.clone());
         }
         let file = entry.file();
+        let milton = self.call.element.dialect.methods.properties == Properties::Milton;
         Some(match (name.0.as_str(), name.1.as_str()) {
             (DAV, "displayname") => escape(path.name()),
             (DAV, "getlastmodified") => http_date(match entry {
@@ -185,6 +194,14 @@ impl Page<'_> {
             (DAV, "resourcetype") if entry.is_directory() => "<D:collection/>".into(),
             (DAV, "resourcetype") => String::new(),
             (DAV, "iscollection") => if entry.is_directory() { "1" } else { "0" }.into(),
+            (DAV, "getcontentlength" | "getcontenttype") if milton && file.is_none() => {
+                String::new()
+            }
+            (DAV, "getcontenttype") if milton => String::new(),
+            (DAV, "name") if milton => escape(path.name()),
+            (DAV, "getetag") if milton && file.is_none() => {
+                escape(&format!("\"{}\"", path.as_str()))
+            }
             (DAV, "getcontentlength") => file?.size.to_string(),
             (DAV, "getetag") => escape(&file?.etag()),
             (DAV, "getcontenttype") => {
@@ -201,6 +218,7 @@ impl Page<'_> {
                 .map(Checksum::digest)
                 .collect::<Vec<_>>()
                 .join(","),
+            (STORM, "Checksum") if milton && file.is_none() => String::new(),
             (STORM, "Checksum") => self
                 .area
                 .checksum(path, file?, Algorithm::Adler32)
@@ -217,6 +235,26 @@ impl Page<'_> {
             _ => return None,
         })
     }
+}
+
+/// What StoRM tells when nobody asks for anything in particular, in its order.
+const MILTON: &[(&str, &str)] = &[
+    (DAV, "resourcetype"),
+    (DAV, "getcontentlength"),
+    (DAV, "getetag"),
+    (DAV, "displayname"),
+    (DAV, "getcontenttype"),
+    (DAV, "getlastmodified"),
+    (DAV, "creationdate"),
+];
+
+/// What it tells when asked for all.
+const MILTON_MORE: &[(&str, &str)] = &[(STORM, "Checksum"), (DAV, "iscollection"), (DAV, "name")];
+
+fn these<'n>(names: impl IntoIterator<Item = &'n (&'n str, &'n str)>) -> Asked {
+    let names = names.into_iter();
+    let owned = |(space, name): &(&str, &str)| ((*space).to_owned(), (*name).to_owned());
+    Asked::These(names.map(owned).collect())
 }
 
 /// What XRootD tells of a file or collection.

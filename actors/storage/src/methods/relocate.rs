@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Call, get};
+use super::{Call, conditions, get};
 use crate::answer::{self, Answer};
 use crate::area::AreaError;
 use crate::authorise::Pass;
@@ -60,6 +60,9 @@ pub(crate) async fn rename(call: Call) -> Answer {
         let status = if replace { methods.move_same } else { 412 };
         return answer::text(status, "source and target are the same");
     }
+    if let Some(refused) = unmet(&call, &from) {
+        return refused;
+    }
     if methods.move_by_kind
         && over
         && let Some(refused) = other_kind(&call, &target)
@@ -94,6 +97,20 @@ pub(crate) async fn rename(call: Call) -> Answer {
         }
         Err(error) => element.trouble(&error),
     }
+}
+
+/// The refusal of what is moved or copied only if it is as the client thinks (RFC 9110 §13.1).
+fn unmet(call: &Call, pass: &Pass) -> Option<Answer> {
+    let entry = call.element.area(pass).get(&call.path)?;
+    let file = entry.file()?;
+    let judged = conditions::judge(
+        &call.parts.headers,
+        Some(&file.etag()),
+        Some(file.modified),
+        false,
+    );
+    let counted = judged.counted(call.element.dialect.methods.move_conditions);
+    (counted != conditions::Verdict::Met).then(|| answer::text(412, "precondition failed"))
 }
 
 /// The refusal of rename(2) to put a file in the place of a collection, or the other way round.
@@ -153,6 +170,9 @@ pub(crate) async fn duplicate(call: Call, raw: &str, replace: Option<bool>) -> A
     if target == call.path && element.door.peek(&target) {
         let status = if replace { 403 } else { 412 };
         return answer::text(status, "source and target are the same");
+    }
+    if let Some(refused) = unmet(&call, &pass) {
+        return refused;
     }
     if replace && has_members(&call, &pass, &target) {
         return answer::text(methods.copy_over_members, MEMBERS);

@@ -192,7 +192,36 @@ async fn differs(
             return Some(format!("hrefs {ours:?} for {wanted}"));
         }
     }
+    let properties = properties(&body);
+    if let Some(wanted) = fact.get("properties")
+        && json!(properties) != *wanted
+    {
+        return Some(format!("properties {properties:?} for {wanted}"));
+    }
     None
+}
+
+/// The names of the properties that a `multistatus` tells of its first resource, with `=` where there is no value.
+fn properties(body: &str) -> Vec<String> {
+    let told = body.split(":prop>").nth(1).unwrap_or_default();
+    let (mut names, mut depth) = (Vec::new(), 0);
+    for tag in told.split('<').skip(1) {
+        let closes = tag.starts_with('/');
+        let empty = tag.split('>').next().unwrap_or_default().ends_with('/');
+        if !closes && depth == 0 {
+            let name = tag.split([' ', '/', '>']).next().unwrap_or_default();
+            let name = name.rsplit(':').next().unwrap_or_default();
+            let bare = empty || tag.ends_with('>') && told.contains(&format!("<{tag}</"));
+            names.push(format!("{name}{}", if bare { "=" } else { "" }));
+        }
+        match (closes, empty) {
+            (true, _) => depth -= 1,
+            (false, true) => {}
+            (false, false) => depth += 1,
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 /// A request as it goes over the wire, for what no client would send.

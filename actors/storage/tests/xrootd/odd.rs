@@ -292,3 +292,70 @@ async fn odd_requests_as_answered() {
     );
     test.stage.stop().await;
 }
+
+/// Where the newer version differs: the table of errors (storage page §1.1), and the digest's name (§4.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn version_6_answers_some_in_its_own_way() {
+    let text = "dialect = \"xrootd-6\"\nfiles = { \"/lab/f\" = { text = \"123456789\" } }";
+    let test = TestStage::new(&[("se1", config(text))]).await;
+    let token = test.token(ALL);
+    let told = "Unable to open /lab/f/x; not a directory\n";
+    for (case, method, path, header, status, digest, body) in [
+        ("below a file", "GET", "f/x", ("", ""), 409, "", told),
+        (
+            "its own name",
+            "HEAD",
+            "f",
+            ("want-digest", "adler"),
+            200,
+            "adler=091e01de",
+            "",
+        ),
+        (
+            "the usual name",
+            "HEAD",
+            "f",
+            ("want-digest", "ADLER32"),
+            200,
+            "adler32=091e01de",
+            "",
+        ),
+        (
+            "a weight",
+            "HEAD",
+            "f",
+            ("want-digest", "adler32;q=0.1,md5"),
+            200,
+            "adler32=091e01de",
+            "",
+        ),
+        (
+            "a condition",
+            "GET",
+            "f",
+            ("if-none-match", "*"),
+            200,
+            "",
+            "123456789",
+        ),
+        (
+            "no bytes",
+            "GET",
+            "f",
+            ("range", "bytes=-0"),
+            200,
+            "",
+            "123456789",
+        ),
+    ] {
+        let headers: Vec<_> = [header]
+            .into_iter()
+            .filter(|(name, _)| !name.is_empty())
+            .collect();
+        let url = format!("https://se1.example/lab/{path}");
+        let answer = test.ask(method, &url, &token, &headers, "").await;
+        let heard = (answer.status, answer.header("digest"), &*answer.text());
+        assert_eq!(heard, (status, digest, body), "{case}");
+    }
+    test.stage.stop().await;
+}
