@@ -172,7 +172,7 @@ WORDS = {
     "profile": "see your name",
     "wlcg.groups": "see your groups",
     "compute.read": "see your jobs",
-    "offline_access": "go on when you are not there",
+    "offline_access": "go on while you are away, until you revoke it",
 }
 
 
@@ -268,6 +268,7 @@ try:
     assert browser.one("[role=alert]").text == "The code that you entered was not found."
     browser.leave(browser.one("#user_code").keys, device["user_code"] + ENTER)
     consent("device-consent", "Trainee's token agent", ["openid", "storage.read:/data"])
+    assert device["user_code"] in browser.one("main").text
     browser.leave(browser.all("button")[0].click)
     look("device-approved", "wlcg - Device", "The device has been approved.", [])
     poll = urllib.parse.urlencode({"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": device["device_code"]})
