@@ -67,6 +67,7 @@ mod tests {
                 scope: vec!["openid".into()],
                 challenge: s256("verifier"),
                 login: false,
+                max_age: None,
                 silent: false,
             },
             sub: "ann".into(),

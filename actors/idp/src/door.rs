@@ -23,7 +23,7 @@ pub(crate) type Request = http::Request<Body>;
 /// Longest form that is read: a request is kept until its visitor logs in, and anybody may be one.
 const LIMIT: usize = 16 << 10;
 
-/// The parameters of a query or of a form; the first value of each counts.
+/// The parameters of a query or of a form.
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -42,7 +42,18 @@ impl Form {
         Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// The first value, when it is not empty.
+    /// A parameter that is there more than once, which none may be (RFC 6749 §3.1, §3.2).
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let pairs = names.iter().zip(names.iter().skip(1));
+        pairs
+            .into_iter()
+            .find(|(a, b)| a == b)
+            .map(|(name, _)| *name)
+    }
+
+    /// The value, when it is not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(n, _)| n == name);
         found.map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
@@ -87,6 +98,10 @@ pub(crate) async fn authorize(State(provider): Here, request: Request) -> Respon
     } else {
         Form::of_query(parts.uri.query())
     };
+    if let Some(name) = form.repeated() {
+        let text = format!("The request names {name} more than once.");
+        return page(400, provider.pages.problem(&text));
+    }
     let asked = match request::check(&provider.config, |name| form.get(name)) {
         Ok(asked) => asked,
         Err(Fault::Page(text)) => return page(400, provider.pages.problem(&text)),
@@ -101,7 +116,7 @@ pub(crate) async fn authorize(State(provider): Here, request: Request) -> Respon
     let (id, session) = provider.session(&parts.headers).unzip();
     let known = session.and_then(|session: Session| session.user);
     if let Some((sub, since)) = known.clone()
-        && !asked.login
+        && asked.takes_login_of(since, provider.now())
         && people::by_subject(&provider.config.users, &sub).is_some_and(|user| user.active)
     {
         return give_code(&provider, asked, sub, since);

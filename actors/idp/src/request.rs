@@ -20,6 +20,8 @@ pub struct Asked {
     pub challenge: String,
     /// The person must type the password again.
     pub login: bool,
+    /// Oldest login that will do, in seconds.
+    pub max_age: Option<i64>,
     /// The person must not be asked anything.
     pub silent: bool,
 }
@@ -43,6 +45,12 @@ pub struct Back {
 }
 
 impl Asked {
+    /// Whether somebody who has logged in then need not do so again (OpenID Connect Core §3.1.2.1; `max_age=0` is
+    /// `prompt=login`).
+    pub fn takes_login_of(&self, then: i64, now: i64) -> bool {
+        !self.login && self.max_age.is_none_or(|age| age > 0 && now - then <= age)
+    }
+
     /// Where an answer goes.
     pub fn back(&self) -> Back {
         Back {
@@ -113,6 +121,11 @@ pub fn check<'f>(config: &Config, get: impl Fn(&str) -> Option<&'f str>) -> Resu
     if silent && prompt != "none" {
         return wrong("invalid_request", "prompt=none goes with no other prompt.");
     }
+    let max_age = match get("max_age").map(seconds) {
+        None => None,
+        Some(Some(age)) => Some(age),
+        Some(None) => return wrong("invalid_request", "max_age must be a number of seconds."),
+    };
     Ok(Asked {
         client_id: id.to_owned(),
         redirect_uri: back.redirect_uri,
@@ -121,8 +134,14 @@ pub fn check<'f>(config: &Config, get: impl Fn(&str) -> Option<&'f str>) -> Resu
         scope,
         challenge: challenge.to_owned(),
         login,
+        max_age,
         silent,
     })
+}
+
+fn seconds(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -171,6 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn how_old_a_login_may_be() {
+        for (name, value, age, wants) in [
+            ("max_age", "", 1_000, true),
+            ("max_age", "60", 60, true),
+            ("max_age", "60", 61, false),
+            ("max_age", "0", 0, false),
+            ("max_age", "99999999999999999999", 1_000, true),
+            ("prompt", "login", 0, false),
+        ] {
+            let asked = checked(&[(name, value)]).unwrap();
+            assert_eq!(asked.takes_login_of(0, age), wants, "{name}={value} {age}");
+        }
+    }
+
+    #[test]
     fn an_address_that_cannot_be_trusted_is_told_nothing() {
         for (name, value, want) in [
             ("client_id", "", "names no client_id"),
@@ -210,6 +244,8 @@ mod tests {
             ("code_challenge_method", "", "invalid_request"),
             ("code_challenge_method", "plain", "invalid_request"),
             ("prompt", "none login", "invalid_request"),
+            ("max_age", "x", "invalid_request"),
+            ("max_age", "-1", "invalid_request"),
         ] {
             let Err(Fault::Back(back, error, _)) = checked(&[(name, value)]) else {
                 panic!("{name}={value} must go back");

@@ -56,6 +56,12 @@ pub(crate) async fn jwks(State(provider): Here) -> Response {
     answer(200, JSON, keys.to_string())
 }
 
+/// What stands after a scheme, whose letters may be of either case (RFC 9110 §11.1).
+fn after<'v>(scheme: &str, value: &'v str) -> Option<&'v str> {
+    let (named, rest) = value.split_once(' ')?;
+    named.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
 /// The client that a token request proves to be: by Basic, or by id and secret in the form (RFC 6749 §2.3.1).
 fn client<'p>(
     provider: &'p Provider,
@@ -68,7 +74,7 @@ fn client<'p>(
     };
     let basic = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
     let (id, secret) = if let Some(basic) = basic {
-        let bytes = STANDARD.decode(basic.strip_prefix("Basic ")?.trim()).ok()?;
+        let bytes = STANDARD.decode(after("Basic", basic)?).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         let (id, secret) = text.split_once(':')?;
         (decoded(id), decoded(secret))
@@ -88,6 +94,10 @@ fn client<'p>(
 pub(crate) async fn token(State(provider): Here, request: Request) -> Response {
     let headers = request.headers().clone();
     let form = Form::of_body(request).await;
+    if let Some(name) = form.repeated() {
+        let text = format!("{name} is there more than once.");
+        return refuse(400, "invalid_request", &text);
+    }
     let Some(client) = client(&provider, &headers, &form) else {
         let mut response = refuse(
             401,
@@ -215,7 +225,7 @@ pub(crate) async fn userinfo(State(provider): Here, request: Request) -> Respons
         .get(AUTHORIZATION)
         .and_then(|v| v.to_str().ok());
     let access = sent
-        .and_then(|v| v.strip_prefix("Bearer "))
+        .and_then(|value| after("Bearer", value))
         .and_then(|token| provider.access(token, provider.now()));
     let user = access
         .as_ref()

@@ -225,7 +225,7 @@ async fn a_person_logs_in_and_the_service_learns_who_it_is() {
     assert!(verdict.granted, "{verdict:?}");
     assert_eq!(token.claims.sub(), Some("ann@institute.example"));
 
-    let bearer = format!("Bearer {}", given["access_token"].as_str().unwrap());
+    let bearer = format!("bearer {}", given["access_token"].as_str().unwrap());
     let info = bench
         .ask("GET", "/userinfo", &[], &[("authorization", &bearer)])
         .await
@@ -273,6 +273,11 @@ async fn what_a_session_is_good_for() {
             .status,
         200
     );
+    let (_, fresh) = bench.code().await;
+    for (age, status) in [("60", 303), ("0", 200)] {
+        let answer = bench.authorize(&[("max_age", age)], &fresh).await;
+        assert_eq!(answer.status, status, "max_age={age}, at once");
+    }
     let silent = bench.authorize(&[("prompt", "none")], "").await;
     assert_eq!(silent.said("error").as_deref(), Some("login_required"));
 
@@ -407,6 +412,16 @@ async fn what_is_wrong_with_a_token_request() {
         }
     }
     let (code, _) = bench.code().await;
+    let mut twice = good.to_vec();
+    twice.extend([("code", code.as_str()), ("code", "another")]);
+    let answer = bench.redeem("iam:secret", &twice).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (400, Some("invalid_request")),
+        "RFC 6749 3.2: nothing is there twice"
+    );
+    let again = bench.ask("GET", "/authorize?client_id=iam&client_id=iam", &[], &[]);
+    assert!(again.await.body.contains("client_id more than once"));
     bench
         .stage
         .clock()
