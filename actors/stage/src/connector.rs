@@ -38,7 +38,7 @@ pub(crate) enum ConnectError {
     Unknown(String),
     #[error("{0}")]
     Forbidden(String),
-    #[error("{0}")]
+    #[error("{}", reason(.0))]
     Refused(#[source] io::Error),
     #[error("{0}")]
     Tls(#[source] io::Error),
@@ -46,6 +46,12 @@ pub(crate) enum ConnectError {
     Slow,
     #[error("{0} is neither an https nor an http address")]
     NotHttp(String),
+}
+
+/// The system's words, without its number.
+fn reason(error: &io::Error) -> String {
+    let told = error.to_string();
+    told.split(" (os error").next().unwrap_or(&told).to_owned()
 }
 
 /// Says of an address why nobody may connect to it.

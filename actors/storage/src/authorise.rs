@@ -255,6 +255,11 @@ impl Door {
             .map_err(|refusal| self.refused(&refusal, seen))
     }
 
+    /// Whether a request brings no credential.
+    pub(crate) fn is_nobody(&self, call: &Call) -> bool {
+        self.presented(call, None).token().is_none()
+    }
+
     /// Sees to it that the keys are there of the issuer that a token names, when that is trusted.
     async fn prepare(&self, said: Option<&Said>, now: i64) {
         if let Some(Said { kid, claims }) = said

@@ -178,6 +178,13 @@ impl Element {
         })
     }
 
+    /// The refusal to store a file under the name of a collection that is not there.
+    pub(crate) fn slash(&self, path: &CleanPath) -> Option<Answer> {
+        let status = self.dialect.methods.put_slash?;
+        let refused = path.wants_directory() && !self.door.peek_directory(path);
+        refused.then(|| answer::text(status, "a name with a final slash is a collection"))
+    }
+
     /// The answer when nothing is at a path.
     pub(crate) fn absent(&self, area: &Area, path: &CleanPath) -> Answer {
         let status = self.dialect.methods.sought_below_file;

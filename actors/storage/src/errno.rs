@@ -94,7 +94,9 @@ fn reason(status: u16, line: &str) -> Option<&'static str> {
         "no such file or directory" | "parent collection does not exist" => {
             "no such file or directory"
         }
-        "is a collection" | "not a file" => "is a directory",
+        "is a collection" | "not a file" | "a name with a final slash is a collection" => {
+            "is a directory"
+        }
         "not a collection" | "a file, not a collection" => "not a directory",
         "a name is longer than 255 bytes" => "file name too long",
         _ if line.starts_with("a collection does not go below itself") => "invalid argument",

@@ -198,6 +198,13 @@ pub(crate) async fn answer(call: Call, body: Body) -> Answer {
         Some(Ok(life)) if life.as_secs() > 0 => life.as_secs().min(LONGEST_LIFE),
         _ => return answer::text(400, "validity is an ISO 8601 duration such as PT30M"),
     };
+    if element.door.is_nobody(&call) {
+        // What is open to everybody is nobody's to pass on.
+        return match element.door.identify(&call).await {
+            Ok(_) => answer::text(401, "a macaroon is given to somebody"),
+            Err(refused) => refused,
+        };
+    }
     let mut granted = Vec::new();
     let mut subject = String::new();
     let mut refused = None;

@@ -186,6 +186,11 @@ pub(crate) async fn answer(
 
 async fn resource(element: &Arc<Element>, tape: &TapeSystem, parts: Parts, body: Body) -> Answer {
     let path = parts.uri.path().to_owned();
+    if path == TAPE_DISCOVERY && !matches!(parts.method, Method::GET | Method::HEAD) {
+        let mut refused = problem(405, "Method Not Allowed", "this document is only read");
+        set(&mut refused, header::ALLOW, "GET,HEAD");
+        return refused;
+    }
     if path == TAPE_DISCOVERY {
         return reply(
             200,
@@ -266,6 +271,10 @@ async fn stage(tape: &TapeSystem, call: &Call, bytes: &[u8]) -> Answer {
                     match element.area(&pass).get(path) {
                         None => error = Some("file does not exist".into()),
                         Some(Entry::Directory(_)) => error = Some("not a file".into()),
+                        // What has no bytes is never on tape (storage page §6).
+                        Some(Entry::File(file)) if file.size == 0 => {
+                            error = Some("a file of 0 bytes is not on tape".into());
+                        }
                         Some(Entry::File(file)) if file.locality == Locality::Lost => {
                             error = Some("file is lost".into());
                         }

@@ -197,6 +197,13 @@ async fn what_is_known_before_is_a_status() {
             400,
         ),
         (
+            "a name with a final slash",
+            "storage.modify:/",
+            "https://se2.example/new/",
+            vec![("source", SOURCE), auth],
+            409,
+        ),
+        (
             "push of nothing",
             "storage.read:/",
             "https://se1.example/none",

@@ -15,7 +15,7 @@ const API: &str = "https://se1.example/api/v1";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_comes_from_tape_when_asked() {
     let clock = Clock::manual("2026-11-24T12:00:00Z".parse().unwrap());
-    let text = "tape = { stage_seconds = 600 }\nfiles = { \"/t\" = { size = \"1 KiB\", tape = true }, \"/d\" = \"1 KiB\" }";
+    let text = "tape = { stage_seconds = 600 }\nfiles = { \"/t\" = { size = \"1 KiB\", tape = true }, \"/d\" = \"1 KiB\", \"/empty\" = \"0\" }";
     let test = TestStage::with_clock(clock, &[("se1", config(text))]).await;
     let read = test.token("storage.read:/");
     let stager = test.token("storage.stage:/");
@@ -28,6 +28,9 @@ async fn a_file_comes_from_tape_when_asked() {
             "",
         )
         .await;
+    let written = "https://se1.example/.well-known/wlcg-tape-rest-api";
+    let written = test.ask("POST", written, "", &[], "").await;
+    assert_eq!((written.status, written.header("allow")), (405, "GET,HEAD"));
     let found: Value = serde_json::from_slice(&found.body).unwrap();
     assert_eq!(
         (&found["sitename"], &found["endpoints"][0]["uri"]),
@@ -53,7 +56,8 @@ async fn a_file_comes_from_tape_when_asked() {
         json!([{ "path": "/t", "locality": "TAPE" }, { "path": "//d", "locality": "DISK" },
                { "path": "/none", "error": "file does not exist" }])
     );
-    let ask = "{\"files\":[{\"path\":\"/t\",\"diskLifetime\":\"PT1H\",\"targetedMetadata\":{}},{\"path\":\"/none\"}]}";
+    let ask = "{\"files\":[{\"path\":\"/t\",\"diskLifetime\":\"PT1H\",\"targetedMetadata\":{}},{\"path\":\"/none\"},\
+               {\"path\":\"/empty\"}]}";
     assert_eq!(
         test.ask("POST", &format!("{API}/stage"), &read, &[], ask)
             .await
@@ -75,7 +79,8 @@ async fn a_file_comes_from_tape_when_asked() {
             .await;
         serde_json::from_slice(&answer.body).unwrap()
     };
-    let files = json!([{ "path": "/t", "onDisk": false }, { "path": "/none", "error": "file does not exist" }]);
+    let files = json!([{ "path": "/t", "onDisk": false }, { "path": "/none", "error": "file does not exist" },
+                       { "path": "/empty", "error": "a file of 0 bytes is not on tape" }]);
     assert_eq!(state().await["files"], files);
     let foreign = test
         .ask(
@@ -146,7 +151,10 @@ async fn a_macaroon_opens_what_its_holder_could_open() {
         clock,
         &[(
             "se1",
-            config("macaroons = true\nfiles = { \"/d/f\" = { text = \"f\" } }"),
+            config(
+                "macaroons = true\nfiles = { \"/d/f\" = { text = \"f\" } }\n\
+                 policies = [{ paths = [\"/open\"], anonymous = true, actions = [\"read\"] }]",
+            ),
         )],
     )
     .await;
@@ -186,6 +194,11 @@ async fn a_macaroon_opens_what_its_holder_could_open() {
         415
     );
     let body = "{\"caveats\":[\"activity:DOWNLOAD,LIST\"],\"validity\":\"PT30M\"}";
+    // Nobody in particular is given one, not even for what is open to all (storage page §3.2).
+    let nobody = test
+        .ask("POST", "https://se1.example/open", "", &[kind], body)
+        .await;
+    assert_eq!(nobody.status, 401);
     let answer = test
         .ask("POST", "https://se1.example/d", &token, &[kind], body)
         .await;

@@ -58,6 +58,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     },
     methods: Methods {
         put_range: Some(501),
+        put_slash: None,
         put_needs_length: false,
         copy_local: false,
         slashes: Slashes::Added,

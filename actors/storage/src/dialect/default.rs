@@ -44,6 +44,7 @@ pub(super) const METHODS: Methods = Methods {
     move_same: 403,
     overlap: 403,
     below_file: 409,
+    put_slash: Some(409),
     sought_below_file: 404,
     mkcol_onto_file: None,
     move_by_kind: false,

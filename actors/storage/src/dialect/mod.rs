@@ -325,6 +325,8 @@ pub struct Methods {
     pub overlap: u16,
     /// Anything below a file.
     pub below_file: u16,
+    /// A new file is stored under a name with a final slash; none: the slash is dropped.
+    pub put_slash: Option<u16>,
     /// Something below a file is looked for.
     pub sought_below_file: u16,
     /// MKCOL of a file; none: as of a collection.

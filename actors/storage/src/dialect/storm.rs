@@ -110,6 +110,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         move_over: 201,
         overlap: 500,
         below_file: 500,
+        put_slash: None,
         long_name_read: 404,
         long_name_write: 500,
         move_over_members: 500,

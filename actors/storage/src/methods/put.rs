@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 
 use super::{Call, conditions, get};
 use crate::answer::{self, Answer, set};
-use crate::checksum::{Checksum, parse_content_md5, parse_repr_digest};
+use crate::checksum::{Checksum, parse_content_md5};
 use crate::dialect::{Doing, PutDigests};
 use crate::namespace::{Entry, FileMeta, Locality};
 use crate::patient::was_silent;
@@ -37,11 +37,8 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     if methods.put_needs_length && !framed(&call) {
         return answer::text(411, "PUT needs Content-Length or a chunked body");
     }
-    if call.path.wants_directory()
-        && !element.door.peek_directory(&call.path)
-        && methods.put_needs_length
-    {
-        return answer::text(409, "a name with a final slash is a collection");
+    if let Some(refused) = element.slash(&call.path) {
+        return refused;
     }
     let current = area.get(&call.path);
     let on_tape = current.as_ref().and_then(Entry::file);
@@ -58,14 +55,7 @@ pub(crate) async fn answer(call: Call, body: &mut Body) -> Answer {
     let ready = area
         .can_put(&call.path, parents)
         .and_then(|_| area.fits(length.unwrap_or(0)));
-    let said = match methods.put_digests {
-        PutDigests::All => expected(&call.parts.headers),
-        PutDigests::Repr => call
-            .header("repr-digest")
-            .map(parse_repr_digest)
-            .unwrap_or_default(),
-        PutDigests::None => Vec::new(),
-    };
+    let said = expected(&call.parts.headers, methods.put_digests);
     let content_md5 = call
         .header("content-md5")
         .filter(|_| methods.put_digests == PutDigests::All)

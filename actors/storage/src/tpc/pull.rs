@@ -73,6 +73,9 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
         }
         Err(error) => return element.trouble(&error),
     }
+    if let Some(refused) = element.slash(&call.path) {
+        return refused;
+    }
     if let Err(why) = guard::check(&element, &source).await {
         return answer::text(403, &why);
     }
@@ -90,8 +93,23 @@ pub(super) async fn answer(call: Call, asked: CopyRequest, source: Url) -> Answe
     };
     let mut size = None;
     if tpc.prehead == Prehead::Relayed {
-        match Box::pin(pull.head(&[])).await {
-            Ok(found) if found.status().is_success() => size = length(&found),
+        let wanted = [(
+            HeaderName::from_static("want-repr-digest"),
+            "adler=5".to_owned(),
+        )];
+        let wanted = if pull.asked.expected.is_empty() {
+            &[][..]
+        } else {
+            &wanted[..]
+        };
+        match Box::pin(pull.head(wanted)).await {
+            Ok(found) if found.status().is_success() => {
+                // What the source says itself is not what the client wants (storage page §4.4).
+                if let Err(why) = agree(&pull.asked.expected, &claims(&found)) {
+                    return answer::text(412, &markers::one_line(&format!("failure: {why}")));
+                }
+                size = length(&found);
+            }
             Ok(found) => {
                 let why = format!(
                     "failure: HTTP response code said error: remote host returned '{}' while fetching file size, local={}, remote={}",

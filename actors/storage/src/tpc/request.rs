@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::checksum::{Checksum, parse_digest, parse_repr_digest};
-use crate::dialect::{Dialect, DialectName, OddOverwrite};
+use crate::dialect::{Dialect, DialectName, OddOverwrite, PutDigests};
 
 const PREFIX: &str = "transferheader";
 const LEGACY: &str = "copy-header";
@@ -138,7 +138,7 @@ pub fn parse(
         streams: streams(headers, dialect)?,
         scitag: scitag(headers),
         client_info: single(headers, "clientinfo")?.map(str::to_owned),
-        expected: expected(headers),
+        expected: expected(headers, dialect.methods.put_digests),
     })
 }
 
@@ -258,7 +258,7 @@ fn scitag(headers: &HeaderMap) -> u16 {
 }
 
 /// Digests in `Repr-Digest` and `Digest`.
-pub fn expected(headers: &HeaderMap) -> Vec<Checksum> {
+pub fn expected(headers: &HeaderMap, which: PutDigests) -> Vec<Checksum> {
     let text = |name: &str| {
         headers
             .get(name)
@@ -266,8 +266,13 @@ pub fn expected(headers: &HeaderMap) -> Vec<Checksum> {
             .unwrap_or_default()
             .to_owned()
     };
-    let mut sums = parse_repr_digest(&text("repr-digest"));
-    sums.extend(parse_digest(&text("digest")));
+    let mut sums = Vec::new();
+    if which != PutDigests::None {
+        sums.extend(parse_repr_digest(&text("repr-digest")));
+    }
+    if which == PutDigests::All {
+        sums.extend(parse_digest(&text("digest")));
+    }
     sums
 }
 

@@ -84,6 +84,15 @@ async fn odd_requests_as_answered() {
         ),
         ("stored", "GET", "m", ("", ""), "", 200, "ab"),
         (
+            "PUT with a slash",
+            "PUT",
+            "new/",
+            ("", ""),
+            "ab",
+            409,
+            "Unable to create /lab/new/; is a directory\n",
+        ),
+        (
             "PUT below a file",
             "PUT",
             "f/x",
@@ -291,6 +300,48 @@ async fn odd_requests_as_answered() {
         "{all}"
     );
     test.stage.stop().await;
+}
+
+/// A digest that is not the file's: the older version does not know the field, the newer one asks the source before it
+/// begins (storage page §2.1, §4.4).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_with_a_wrong_digest() {
+    for (dialect, status, last, kept) in [
+        ("xrootd-5.5", 201, "success: Created", 200),
+        (
+            "xrootd-6",
+            412,
+            "failure: checksum mismatch: adler32 remote=091e01de local=00000000",
+            404,
+        ),
+    ] {
+        let source = config("files = { \"/lab/f\" = { text = \"123456789\" } }");
+        let own = config(&format!(
+            "dialect = \"{dialect}\"\ndirectories = [\"/lab\"]"
+        ));
+        let test = TestStage::new(&[("se1", own), ("se2", source)]).await;
+        let token = test.token(ALL);
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("source", "https://se2.example/lab/f"),
+            ("transferheaderauthorization", &*bearer),
+            ("repr-digest", "adler=:AAAAAA==:"),
+        ];
+        let to = "https://se1.example/lab/copy";
+        let answer = test.ask("COPY", to, &token, &headers, "").await;
+        let text = answer.text();
+        assert_eq!(
+            (answer.status, text.lines().last()),
+            (status, Some(last)),
+            "{dialect}"
+        );
+        assert_eq!(
+            test.ask("HEAD", to, &token, &[], "").await.status,
+            kept,
+            "{dialect}"
+        );
+        test.stage.stop().await;
+    }
 }
 
 /// Where the newer version differs: the table of errors (storage page §1.1), and the digest's name (§4.1).
