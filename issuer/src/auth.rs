@@ -59,6 +59,10 @@ pub fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result
 }
 
 fn proven(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<Caller, Refusal> {
+    if issuer.rules.strict() && headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        let text = "There is more than one Authorization header.";
+        return Err(Refusal::bad("invalid_request", text));
+    }
     let basic = basic_credentials(issuer, headers)?;
     let sent = [
         basic.is_some(),

@@ -36,6 +36,13 @@ fn told(answer: &Answer) -> (u16, String, String) {
 async fn rfc_6749_client_authentication_at_the_token_endpoint() {
     let bench = Bench::from_toml(WORLD);
     let own = basic("web", "secret");
+    let twice = [
+        ("authorization", own.as_str()),
+        ("authorization", own.as_str()),
+    ];
+    let form = [("grant_type", "client_credentials")];
+    let answer = bench.call("POST", "/token", Some(&form), &twice).await;
+    assert_eq!(answer.told(), "400 invalid_request", "2.3 two headers");
     for (source, form, want) in [
         (
             "2.3 two ways",
