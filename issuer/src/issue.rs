@@ -89,10 +89,10 @@ pub fn refresh_id(text: &str) -> Option<u128> {
 }
 
 /// Makes the tokens of a ticket and remembers them.
-pub fn make(issuer: &Issuer, ticket: Ticket<'_>, key: &SigningKey) -> Result<Made, Refusal> {
+pub fn make(issuer: &Issuer, ticket: &Ticket<'_>, key: &SigningKey) -> Result<Made, Refusal> {
     let now = issuer.now();
-    let access = access_token(issuer, &ticket, key, now)?;
-    let (refresh_jti, refresh_token) = refresh_token(issuer, &ticket, now);
+    let access = access_token(issuer, ticket, key, now)?;
+    let (refresh_jti, refresh_token) = refresh_token(issuer, ticket, now);
     let record = AccessRecord {
         holder: Arc::clone(&ticket.holder),
         exp: access.exp,
@@ -102,13 +102,13 @@ pub fn make(issuer: &Issuer, ticket: Ticket<'_>, key: &SigningKey) -> Result<Mad
     let digest = digest_of(&access.text);
     issuer.tokens.put_access(digest, record, now);
     let id_token = match ticket.user {
-        Some(user) if ticket.id_token => Some(id_token(issuer, &ticket, user, key, now)?),
+        Some(user) if ticket.id_token => Some(id_token(issuer, ticket, user, key, now)?),
         _ => None,
     };
     let short = i64::from(issuer.has(Quirk::Q10));
     let body = body(
         issuer,
-        &ticket,
+        ticket,
         &access.text,
         refresh_token.as_deref(),
         access.exp - now - short,
@@ -148,10 +148,17 @@ fn body(
             out.push('"');
         }
     };
-    text(&mut out, "access_token", access);
+    // Tokens are base64url and dots: nothing in them is escaped, and they are the most of an answer.
+    let token = |out: &mut String, member: &str, value: &str| {
+        name(out, member);
+        out.push('"');
+        out.push_str(value);
+        out.push('"');
+    };
+    token(&mut out, "access_token", access);
     text(&mut out, "token_type", "Bearer");
     if let Some(refresh) = refresh {
-        text(&mut out, "refresh_token", refresh);
+        token(&mut out, "refresh_token", refresh);
     }
     out.push_str(",\"expires_in\":");
     out.push_str(&expires_in.to_string());
@@ -166,7 +173,7 @@ fn body(
     }
     let exchanged = ticket.grant == grants::TOKEN_EXCHANGE;
     if let Some(id_token) = id_token {
-        text(&mut out, "id_token", id_token);
+        token(&mut out, "id_token", id_token);
     }
     if exchanged {
         let kind = if issuer.has(Quirk::Q27) {

@@ -108,8 +108,19 @@ fn named(token: &str, name: impl FnOnce() -> String) -> String {
 }
 
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+    TOKEN_BYTES[usize::from(byte)]
 }
+
+const TOKEN_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let one = byte as u8;
+        bytes[byte] = one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    bytes
+};
 
 /// Where the next JWT of `text` stands, as a byte range: `eyJ`, base64url characters, at least one dot.
 fn next_token(text: &str, from: usize) -> Option<(usize, usize)> {

@@ -27,9 +27,7 @@ pub(crate) fn values(text: &str) -> Option<Vec<Value<'_>>> {
                 name = outer;
             }
             b'"' => {
-                let length = bytes[at..]
-                    .iter()
-                    .position(|byte| matches!(byte, b'"' | b'\\'))?;
+                let length = memchr::memchr2(b'"', b'\\', &bytes[at..])?;
                 let contents = at..at + length;
                 at = contents.end + 1;
                 if bytes[contents.end] == b'\\' {

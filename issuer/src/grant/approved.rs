@@ -77,5 +77,5 @@ pub(super) fn redeem(
         grant,
         None,
     );
-    issue::make(issuer, ticket, key)
+    issue::make(issuer, &ticket, key)
 }

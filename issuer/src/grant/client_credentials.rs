@@ -53,5 +53,5 @@ pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
         id_token: false,
         parent: None,
     };
-    issue::make(issuer, ticket, key)
+    issue::make(issuer, &ticket, key)
 }

@@ -106,7 +106,7 @@ pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
         let holder = holder(&narrowed.request);
         return issue::make(
             issuer,
-            first_ticket(
+            &first_ticket(
                 request,
                 user,
                 holder,
@@ -137,7 +137,7 @@ pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
             parent: Some(jti),
         }
     };
-    issue::make(issuer, ticket, key)
+    issue::make(issuer, &ticket, key)
 }
 
 /// RFC 8693 §3: what is exchanged here, and what comes of it.

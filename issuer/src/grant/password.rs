@@ -60,7 +60,7 @@ pub fn grant(request: &Request<'_>, key: &SigningKey) -> Result<Made, Refusal> {
         grants::PASSWORD,
         None,
     );
-    issue::make(issuer, ticket, key)
+    issue::make(issuer, &ticket, key)
 }
 
 /// The resource that binds later requests, where the version knows it.

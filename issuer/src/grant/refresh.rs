@@ -217,7 +217,7 @@ pub async fn grant(
         id_token,
         parent: Some(uuid::Uuid::from_u128(jti).to_string()),
     };
-    let made = issue::make(issuer, ticket, key);
+    let made = issue::make(issuer, &ticket, key);
     if busy.is_some() {
         issuer.tokens.end(jti);
     }
