@@ -261,10 +261,11 @@ impl Stage {
             .map_err(|error| fail(error.to_string()))?;
         // Storage elements take HTTP/1.1 from whoever speaks it, as the real ones do: XRootD's third-party copy fails
         // to push over HTTP/2 (storage page §1.0). HTTP/2 is for clients that speak nothing else.
+        // HTTP/1.0 is for those who insist, as `curl --http1.0` does.
         let versions: &[&str] = if place.kind == "storage" {
-            &["http/1.1", "h2"]
+            &["http/1.1", "h2", "http/1.0"]
         } else {
-            &["h2", "http/1.1"]
+            &["h2", "http/1.1", "http/1.0"]
         };
         let tls = carnet_certs::server_config_offering(&leaf, versions, handshake)
             .map_err(|error| fail(error.to_string()))?;

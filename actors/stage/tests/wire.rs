@@ -205,3 +205,33 @@ async fn a_body_that_waits_leaves_when_a_100_asks_for_it() {
     }
     stage.stop().await;
 }
+
+/// The version that is spoken is the one that the client names (RFC 7301 §3.2): storage elements like HTTP/1.1 best, the
+/// others HTTP/2, and `curl --http1.0` names nothing else.
+#[tokio::test]
+async fn every_version_of_http_is_offered() {
+    let stage = stage();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    for (kind, all) in [("storage", "http/1.1"), ("fts", "h2")] {
+        let host = format!("{kind}.example");
+        let place = stage.bind(kind, kind, &host, any_port, true).await.unwrap();
+        let router = Router::new().route("/", any(|| async { "here" }));
+        stage.open(&place, router).unwrap();
+        for (offered, spoken) in [
+            (&["h2", "http/1.1"][..], all),
+            (&["http/1.1"], "http/1.1"),
+            (&["h2"], "h2"),
+            (&["http/1.0"], "http/1.0"),
+        ] {
+            let roots = [stage.authority().der().clone()];
+            let config = carnet_certs::client_config(&roots, offered).unwrap();
+            let tcp = tokio::net::TcpStream::connect(place.addr).await.unwrap();
+            let name = rustls_pki_types::ServerName::try_from(host.clone()).unwrap();
+            let tls = tokio_rustls::TlsConnector::from(config);
+            let tls = tls.connect(name, tcp).await.unwrap();
+            let chosen = tls.get_ref().1.alpn_protocol();
+            assert_eq!(chosen, Some(spoken.as_bytes()), "{kind}: {offered:?}");
+        }
+    }
+    stage.stop().await;
+}

@@ -28,6 +28,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
             return answer::text(412, "precondition failed");
         }
     }
+    if let Some(status) = methods.file_with_slash
+        && call.path.wants_directory()
+        && area
+            .get(&call.path)
+            .is_some_and(|entry| !entry.is_directory())
+    {
+        return answer::text(status, "a file, not a collection");
+    }
     match area.remove(&call.path, element.config.recursive_delete, call.now()) {
         Ok(files) => {
             for file in files {

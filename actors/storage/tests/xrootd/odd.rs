@@ -102,6 +102,15 @@ async fn odd_requests_as_answered() {
             "Unable to create /lab/f/x; not a directory\n",
         ),
         (
+            "DELETE with a slash",
+            "DELETE",
+            "f/",
+            ("", ""),
+            "",
+            500,
+            "Unable to locate /lab/f/; not a directory\n",
+        ),
+        (
             "GET below a file",
             "GET",
             "f/x",
