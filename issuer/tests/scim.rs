@@ -552,3 +552,27 @@ async fn people_change_what_is_their_own_and_no_more() {
         assert_eq!(answer.status, 403, "{compat}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn rfc_7644_3_4_2_2_filters_that_iam_ignores() {
+    for (filter, strict, iam) in [
+        ("userName eq \"ann\"", "200 1", "200 3"),
+        ("userName eq \"nobody\"", "200 0", "200 3"),
+        ("emails.value ew \"@vo.example\"", "200 2", "200 3"),
+        ("userName like \"a\"", "400 ", "200 3"),
+    ] {
+        for (compat, want) in [("strict", strict), ("iam-1.12", iam), ("iam-1.7", iam)] {
+            let world = World::new(compat, "reader").await;
+            let query = form_urlencoded::byte_serialize(filter.as_bytes()).collect::<String>();
+            let path = format!("/scim/Users?filter={query}");
+            let answer = world.ask("GET", &path, Value::Null).await;
+            let total = &answer.json()["totalResults"];
+            let total = total.as_u64().map_or(String::new(), |n| n.to_string());
+            assert_eq!(
+                format!("{} {total}", answer.status),
+                want,
+                "{compat} {filter}"
+            );
+        }
+    }
+}

@@ -66,7 +66,10 @@ fn look_up(issuer: &Issuer, user_code: &str) -> Result<(String, DeviceRequest), 
 }
 
 fn verified(issuer: &Issuer, mut browser: Browser, user_code: &str) -> Response {
-    let page = match look_up(issuer, user_code) {
+    // People group letters as they like (RFC 8628 §6.1); IAM's codes have strokes of their own.
+    let letters = |c: &char| c.is_ascii_alphanumeric() || !issuer.rules.strict();
+    let user_code: String = user_code.chars().filter(letters).collect();
+    let page = match look_up(issuer, &user_code) {
         Err(why) => issuer.pages.device(Some(why)),
         Ok((_, device)) => {
             browser.session.user_code = Some(device.user_code.clone());

@@ -152,3 +152,25 @@ async fn a_device_request_of_which_policies_leave_nothing_gets_nothing() {
         assert_eq!(given.json()["scope"].as_str(), want, "{scope}");
     }
 }
+
+#[tokio::test]
+async fn rfc_8628_6_1_user_codes_are_typed_as_people_type() {
+    let bench = Bench::from_toml(&WORLD.replace("\"authorization_code\",", "\"device_code\","));
+    let mut browser = Browser::login(&bench, "ann", "password").await;
+    for write in [
+        |code: &str| code.to_ascii_lowercase(),
+        |code: &str| format!("{}-{}", &code[..4], &code[4..]),
+        |code: &str| format!(" {} {} ", &code[..4], &code[4..]),
+    ] {
+        let started = bench.device(WEB, "ann", None, &[("scope", "openid")]).await;
+        let typed = write(&started.text("user_code"));
+        let page = browser
+            .post(&bench, "/device/verify", &[("user_code", &typed)])
+            .await;
+        assert!(
+            page.body.contains("Approve access"),
+            "{typed}: {}",
+            page.body
+        );
+    }
+}

@@ -35,12 +35,9 @@ pub async fn groups(State(issuer): Here, request: Request) -> Response {
         make(&issuer, &asked.body)
     } else {
         let all = issuer.people.groups();
-        Ok((
-            200,
-            Some(list(&asked.form, &all, |group| {
-                shown::group(&issuer, group, &all)
-            })),
-        ))
+        list(&issuer, &asked.form, &all, |group| {
+            shown::group(&issuer, group, &all)
+        })
     };
     answer(&issuer, outcome)
 }
@@ -76,13 +73,13 @@ pub async fn members(State(issuer): Here, Path(id): Path<String>, request: Reque
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let outcome = found(&issuer, &id).map(|group| {
+    let outcome = found(&issuer, &id).and_then(|group| {
         let mut people = issuer.people.all();
         people.retain(|user| user.memberships.all.contains(&group.name));
         let member = |user: &Arc<User>| {
             json!({ "display": user.name, "value": &*user.uuid, "$ref": issuer.url(&format!("scim/Users/{}", user.uuid)) })
         };
-        (200, Some(list(&asked.form, &people, member)))
+        list(&issuer, &asked.form, &people, member)
     });
     answer(&issuer, outcome)
 }
@@ -93,7 +90,7 @@ pub async fn subgroups(State(issuer): Here, Path(id): Path<String>, request: Req
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let outcome = found(&issuer, &id).map(|group| {
+    let outcome = found(&issuer, &id).and_then(|group| {
         let mut below = issuer.people.groups();
         below.retain(|one| {
             one.name
@@ -104,7 +101,7 @@ pub async fn subgroups(State(issuer): Here, Path(id): Path<String>, request: Req
             json!({ "display": one.name.trim_start_matches('/'), "value": &*one.uuid,
                     "$ref": issuer.url(&format!("scim/Groups/{}", one.uuid)) })
         };
-        (200, Some(list(&asked.form, &below, shown)))
+        list(&issuer, &asked.form, &below, shown)
     });
     answer(&issuer, outcome)
 }

@@ -1,6 +1,7 @@
 //! SCIM over people and groups (RFC 7644; issuer page §2.10): what synchronisation tools read, and what administrators
 //! and tools with `scim:write` change, as IAM has it.
 
+mod filter;
 pub mod groups;
 mod shown;
 pub mod users;
@@ -22,6 +23,7 @@ use crate::form::{Form, LIMIT};
 use crate::issuer::Issuer;
 use crate::store::{AccessRecord, User};
 
+use filter::Filter;
 pub(crate) use shown::moment;
 
 /// IAM's own part of a person.
@@ -222,8 +224,25 @@ fn forbidden(issuer: &Issuer, scope: &str) -> Response {
     response
 }
 
-/// A page of a list; `filter` is ignored, a negative start counts as 1, `count=0` gives the total only.
-fn list<T>(form: &Form, all: &[T], shown: impl Fn(&T) -> Value) -> Value {
+/// A page of a list. A negative start counts as 1, `count=0` gives the total only; `filter` is for a strict issuer.
+fn list<T>(issuer: &Issuer, form: &Form, all: &[T], shown: impl Fn(&T) -> Value) -> Outcome {
+    let fitting: Vec<Value> = match form.get("filter").filter(|_| issuer.rules.strict()) {
+        None => return Ok((200, Some(page(form, all, shown)))),
+        Some(text) => {
+            let Some(filter) = Filter::parse(text) else {
+                return fault(
+                    400,
+                    "The filter cannot be read: it must be one comparison, for example userName eq \"ann\"",
+                );
+            };
+            let all = all.iter().map(shown);
+            all.filter(|resource| filter.fits(resource)).collect()
+        }
+    };
+    Ok((200, Some(page(form, &fitting, Value::clone))))
+}
+
+fn page<T>(form: &Form, all: &[T], shown: impl Fn(&T) -> Value) -> Value {
     let number = |name: &str| form.get(name).and_then(|v| v.parse::<i64>().ok());
     let count = number("count").unwrap_or(100).clamp(0, 100) as usize;
     let start = number("startIndex").unwrap_or(1).max(1) as usize;

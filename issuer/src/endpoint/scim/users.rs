@@ -222,10 +222,9 @@ pub async fn users(State(issuer): Here, request: Request) -> Response {
         make(&issuer, &asked.body)
     } else {
         let all = issuer.people.all();
-        Ok((
-            200,
-            Some(list(&asked.form, &all, |user| shown::user(&issuer, user))),
-        ))
+        list(&issuer, &asked.form, &all, |user| {
+            shown::user(&issuer, user)
+        })
     };
     answer(&issuer, outcome)
 }
