@@ -4,13 +4,15 @@
 mod common;
 
 use carnet_stage::Body;
-use common::{Bench, EXCHANGE, basic};
+use common::{Bench, Browser, EXCHANGE, basic};
 use http::Request;
 
 const WORLD: &str = r#"
 algorithm = "ES256"
-users = [{ username = "ann" }]
+groups = [{ name = "vo", uuid = "g-vo" }]
+users = [{ username = "ann", uuid = "ann-1" }, { username = "boss", admin = true }]
 clients = [
+  { client_id = "sync", client_secret = "s3cret", scope = ["scim:read", "scim:write"] },
   { client_id = "a", client_secret = "s3cret", grant_types = ["client_credentials", "password", "refresh_token", "authorization_code", "device_code", "token-exchange"], scope = ["openid", "offline_access", "storage.read:/"], redirect_uris = ["https://app.example/cb"] },
 ]
 "#;
@@ -362,8 +364,24 @@ async fn whatever_is_sent_a_strict_issuer_never_fails() {
         "/iam/api/client-registration/x",
         "/scim/Me",
         "/scim/Users",
+        "/scim/Users/ann-1",
+        "/scim/Groups",
+        "/scim/Groups/g-vo",
+        "/scim/Groups/g-vo/members",
+        "/iam/aup",
+        "/iam/scope_policies",
+        "/iam/scope_policies/1",
         "/iam/api/exchange/policies",
+        "/iam/api/exchange/policies/1",
+        "/iam/api/clients",
+        "/iam/api/clients/a/disable",
+        "/openid_connect_login",
+        "/start-registration",
         "/.well-known/webfinger",
+        "/.well-known/openid-configuration",
+        "/token;x=y",
+        "//token",
+        "/%00",
         "/nothing",
     ];
     let seeds = [
@@ -373,16 +391,31 @@ async fn whatever_is_sent_a_strict_issuer_never_fails() {
         "token=eyJhbGciOiJub25lIn0.eyJqdGkiOiIwMCJ9.&token_type_hint=access_token",
         "username=ann&password=password",
         r#"{"client_name":"x","redirect_uris":["https://a/"],"scope":"openid"}"#,
+        r#"{"operations":[{"op":"add","path":"members","value":[{"value":"ann-1"}]}]}"#,
+        r#"{"userName":"eve","name":{"givenName":"E","familyName":"L"},"emails":[{"value":"e@x"}],"active":false}"#,
+        r#"{"rule":"DENY","matchingPolicy":"REGEXP","scopes":["(a+)+$"],"account":{"uuid":"ann-1"}}"#,
+        r#"{"rule":"PERMIT","originClient":{"type":"ANY"},"destinationClient":{"type":"BY_ID","matchParam":"a"},"scopePolicies":[{"rule":"DENY","type":"PATH","matchParam":"storage.read:/"}]}"#,
+        "filter=userName eq \"ann\"&count=-1&startIndex=99999999999999999999",
+        "client_assertion=eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIiwiZXhwIjoxZTQwMH0.AA&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&grant_type=client_credentials",
     ];
     let kinds = [
         FORM,
         "application/json",
+        "application/scim+json",
         "multipart/form-data; boundary=x",
         "text/plain",
         "",
     ];
     let methods = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
+    let sync = bench.own(("sync", "s3cret"), &[]).await;
+    let sync = format!("Bearer {}", sync.text("access_token"));
+    let boss = Browser::login(&bench, "boss", "password").await;
+    let cookies = [
+        format!("JSESSIONID={}", boss.session()),
+        "JSESSIONID=x; y".to_owned(),
+    ];
     let auths = [
+        sync,
         basic("a", "s3cret"),
         "Basic".into(),
         "Bearer".into(),
@@ -390,7 +423,7 @@ async fn whatever_is_sent_a_strict_issuer_never_fails() {
         String::new(),
     ];
     let mut chance = Chance(7);
-    for round in 0..3000 {
+    for round in 0..6000 {
         let mut body = seeds[chance.below(seeds.len())].as_bytes().to_vec();
         for _ in 0..chance.below(6) {
             let at = chance.below(body.len());
@@ -407,7 +440,7 @@ async fn whatever_is_sent_a_strict_issuer_never_fails() {
         );
         let mut request = Request::builder()
             .method(method)
-            .header("cookie", "JSESSIONID=x; y");
+            .header("cookie", &cookies[chance.below(2)]);
         let query =
             percent_encoding::percent_encode(&body, percent_encoding::NON_ALPHANUMERIC).to_string();
         request = if chance.below(3) == 0 {
