@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -9,12 +10,27 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use crate::body::Body;
+use crate::clock::Clock;
 
-/// The request with `Expect: 100-continue`; no byte of its body leaves before the other side has asked for it. A final
-/// answer in place of the `100 Continue` ends the exchange without it. What fields a 100 may have is not looked at.
-pub fn expecting(request: Request<Body>) -> Request<Body> {
+/// The request with `Expect: 100-continue`; no byte of its body leaves before the other side has asked for it, or so much
+/// real time has passed, if that is given. A final answer in place of the `100 Continue` ends the exchange without it.
+/// What fields a 100 may have is not looked at.
+pub fn expecting(request: Request<Body>, within: Option<Duration>) -> Request<Body> {
     let (tell, told) = oneshot::channel();
-    let mut request = request.map(|inner| Body::new(Withheld { inner, told }));
+    let told = async move {
+        let Some(within) = within else {
+            return told.await.is_ok();
+        };
+        Clock::within_real(within, told)
+            .await
+            .is_none_or(|told| told.is_ok())
+    };
+    let mut request = request.map(|inner| {
+        Body::new(Withheld {
+            inner,
+            told: Some(Box::pin(told)),
+        })
+    });
     let expected = HeaderValue::from_static("100-continue");
     request.headers_mut().insert(header::EXPECT, expected);
     let tell = std::sync::Mutex::new(Some(tell));
@@ -31,7 +47,8 @@ pub fn expecting(request: Request<Body>) -> Request<Body> {
 /// A body that is asked for by a 100.
 struct Withheld {
     inner: Body,
-    told: oneshot::Receiver<()>,
+    /// Whether it may be sent; none once it may.
+    told: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
 }
 
 impl http_body::Body for Withheld {
@@ -42,9 +59,10 @@ impl http_body::Body for Withheld {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if !self.told.is_terminated() {
-            let told = ready!(Pin::new(&mut self.told).poll(cx));
-            if told.is_err() {
+        if let Some(told) = &mut self.told {
+            let told = ready!(told.as_mut().poll(cx));
+            self.told = None;
+            if !told {
                 let why = "the connection ended before the body was asked for";
                 return Poll::Ready(Some(Err(axum::Error::new(why))));
             }

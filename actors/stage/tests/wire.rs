@@ -16,6 +16,7 @@ use carnet_stage::{
 };
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJqdGkiOiI0MiJ9.c2ln";
 
@@ -197,12 +198,44 @@ async fn a_body_that_waits_leaves_when_a_100_asks_for_it() {
             .header("content-length", "4")
             .body(Body::from_stream(data))
             .unwrap();
-        let answer = fts.client().http1().send(expecting(request)).await.unwrap();
+        let answer = fts
+            .client()
+            .http1()
+            .send(expecting(request, None))
+            .await
+            .unwrap();
         assert_eq!(answer.status(), status, "{path}");
         let said = carnet_stage::body::read_limited(answer.into_body(), 100);
         assert_eq!(said.await.unwrap(), body, "{path}");
         assert_eq!(asked.load(Ordering::Relaxed), status == 200, "{path}");
     }
+    stage.stop().await;
+}
+
+/// A server that never says 100 gets the body all the same from a client that waits only for a while, as Apache's
+/// HttpClient and curl do (RFC 9110 §10.1.1).
+#[tokio::test]
+async fn a_body_that_waits_for_a_while_leaves_unasked() {
+    let stage = stage();
+    let fts = place(&stage, "fts").await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let heard = async {
+        let (mut tcp, _) = silent.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"data") {
+            assert!(tcp.read_buf(&mut heard).await.unwrap() > 0);
+        }
+        let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+        tcp.write_all(answer).await.unwrap();
+    };
+    let request = Request::put(format!("http://127.0.0.1:{port}/"))
+        .body(Body::from("data"))
+        .unwrap();
+    let client = fts.client().http1().plain_too();
+    let waiting = expecting(request, Some(Duration::from_millis(1)));
+    let (answer, ()) = tokio::join!(client.send(waiting), heard);
+    assert_eq!(answer.unwrap().status(), 201);
     stage.stop().await;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Challenge, Dialect, DialectName, Digests, Malformed, MarkerStyle, Matching, Methods, Prehead,
     Refusals, ReprDigest, ScopeRules, Slashes, Tokens, Tpc, Understanding, Unrooted, Verb,
-    VerifyPush, default, tokens,
+    VerifyPush, Waits, default, tokens,
 };
 use crate::path::PathRules;
 
@@ -80,7 +80,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         style: MarkerStyle::Dcache,
         last_marker: false,
         prehead: Prehead::None,
-        push_waits: true,
+        push_waits: Waits::For(Duration::from_secs(3)),
         verify_push: VerifyPush::HeadAndDelete,
         require_checksum: true,
         overwrite_false: 500,

@@ -8,7 +8,7 @@ use carnet_profile::jose::Algorithm;
 use super::{
     Challenge, Dialect, DialectName, Digests, Infinity, MarkerStyle, Methods, OddOverwrite,
     OnDisconnect, Partial, Policies, Prehead, Properties, PutDigests, Ranges, Refusals, Repeats,
-    ReprDigest, SendsOn, Slashes, Tokens, Tpc, Understanding, VerifyPush, tokens,
+    ReprDigest, SendsOn, Slashes, Tokens, Tpc, Understanding, VerifyPush, Waits, tokens,
 };
 use crate::path::PathRules;
 
@@ -127,7 +127,7 @@ pub(super) const TPC: Tpc = Tpc {
     prehead: Prehead::Inside,
     partial: Partial::Hidden,
     on_disconnect: OnDisconnect::Cancel,
-    push_waits: false,
+    push_waits: Waits::Never,
     verify_push: VerifyPush::Head,
     require_checksum: false,
     odd_overwrite: OddOverwrite::Refused,

@@ -204,6 +204,17 @@ pub struct Unscoped {
     pub lock: u16,
 }
 
+/// How long a push waits for its `100 Continue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// It does not ask for one.
+    Never,
+    /// For ever: who never says it gets nothing (XRootD).
+    UntilTold,
+    /// For a while, and sends then (dCache, whose HTTP library is Apache's).
+    For(Duration),
+}
+
 /// Which digests of a PUT are held against what came (storage page §1.3, §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutDigests {
@@ -534,7 +545,7 @@ pub struct Tpc {
     /// The client leaves.
     pub on_disconnect: OnDisconnect,
     /// A push sends `Expect: 100-continue` and nothing of the file before it is told to (storage page §1.3, §2.5).
-    pub push_waits: bool,
+    pub push_waits: Waits,
     /// After a push.
     pub verify_push: VerifyPush,
     /// `RequireChecksumVerification` when absent.

@@ -7,7 +7,7 @@ use carnet_profile::version::ProfileVersion;
 use super::{
     Challenge, Dialect, DialectName, Digests, Errnos, Infinity, Malformed, Matching, Methods,
     OddOverwrite, Partial, Policies, Prehead, Properties, PutDigests, Ranges, Refusals, ReprDigest,
-    ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, default, tokens,
+    ScopeRules, Tokens, Tpc, Understanding, Unrooted, Verb, VerifyPush, Waits, default, tokens,
 };
 use crate::path::{Oddity, PathRules};
 
@@ -92,7 +92,7 @@ const TPC: Tpc = Tpc {
     terminal_newline: false,
     prehead: Prehead::Relayed,
     partial: Partial::Left,
-    push_waits: true,
+    push_waits: Waits::UntilTold,
     verify_push: VerifyPush::None,
     odd_overwrite: OddOverwrite::False,
     overwrite_false: 409,

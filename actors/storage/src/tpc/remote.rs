@@ -12,6 +12,7 @@ use super::guard;
 use super::redirect::{self, MOST, Rules};
 use super::report::Progress;
 use super::words;
+use crate::dialect::Waits;
 use crate::element::Element;
 use crate::faults::{self, Sending};
 
@@ -52,7 +53,8 @@ impl Remote<'_> {
         let client = &self.element.copier.client;
         // The head of an answer may take twice as long as a pause in its body (storage page §2.7).
         let patience = self.element.copier.stall * 2;
-        let waits = method == Method::PUT && self.element.dialect.tpc.push_waits;
+        let waits = self.element.dialect.tpc.push_waits;
+        let puts = method == Method::PUT;
         let mut again = matches!(method, Method::GET | Method::HEAD);
         for _ in 0..=MOST {
             let mut request = Request::builder().method(method.clone()).uri(url.as_str());
@@ -78,8 +80,12 @@ impl Remote<'_> {
             let request = request
                 .body(body()?)
                 .map_err(|_| format!("{} is no address for a request", shown(&url)))?;
-            let waits = waits && !request.body().is_end_stream();
-            let request = if waits { expecting(request) } else { request };
+            let request = match waits {
+                _ if !puts || request.body().is_end_stream() => request,
+                Waits::Never => request,
+                Waits::UntilTold => expecting(request, None),
+                Waits::For(time) => expecting(request, Some(time)),
+            };
             let sent = faults::leaving(
                 self.element,
                 method.as_str(),
