@@ -84,7 +84,37 @@ impl Progress {
 /// then, and head and terminal line leave in one piece.
 const TOGETHER: Duration = Duration::from_millis(4);
 
-/// Runs a copy in the background and answers with its report.
+/// A copy that its request carries on itself. A small one is over before anything would be gained by handing it to
+/// another task; what is not over when the request lets go of it goes on in the background.
+struct Carried {
+    element: Arc<Element>,
+    task: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Future for Carried {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(task) = &mut self.task {
+            ready!(task.as_mut().poll(cx));
+        }
+        self.task = None;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        // Without a runtime everything has ended.
+        if let Some(task) = self.task.take()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            self.element.actor.spawn(task);
+        }
+    }
+}
+
+/// Runs a copy and answers with its report.
 pub(super) async fn report(
     element: &Arc<Element>,
     progress: Arc<Progress>,
@@ -145,20 +175,33 @@ pub(super) async fn report(
                 .await;
         }
     };
-    element.actor.spawn(task);
     let mut found = answer::empty(tpc.status);
     if let Some(kind) = tpc.content_type {
         found
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    let first = Clock::within_real(TOGETHER, report.recv()).await.flatten();
+    let carried = Carried {
+        element: element.clone(),
+        task: Some(Box::pin(task)),
+    };
+    let first = Clock::within_real(TOGETHER, first_words(carried, &mut report)).await;
     *found.body_mut() = Body::new(Report {
-        first,
+        first: first.flatten(),
         lines: report,
         ended: false,
     });
     found
+}
+
+/// What a copy says first, and with that the end of a small one.
+async fn first_words(carried: Carried, report: &mut mpsc::Receiver<Words>) -> Option<Words> {
+    tokio::pin!(carried);
+    tokio::select! {
+        biased;
+        () = carried.as_mut() => report.recv().await,
+        words = report.recv() => words,
+    }
 }
 
 /// Something said in the body of the answer.
