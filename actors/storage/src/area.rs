@@ -157,6 +157,11 @@ impl Area {
         Ok(lock(&self.tree).can_put(path, parents)?)
     }
 
+    /// Whether the quota allows so many bytes in all.
+    fn may_hold(&self, used: u64) -> bool {
+        self.quota.is_none_or(|quota| used <= quota)
+    }
+
     /// Whether so many bytes fit.
     pub(crate) fn fits(&self, size: u64) -> Result<(), AreaError> {
         match self.space().1 {
@@ -258,7 +263,7 @@ impl Area {
         };
         let freed = if replace { total(&tree.files(to)) } else { 0 };
         let used = tree.used().saturating_sub(freed).saturating_add(size);
-        if self.quota.is_some_and(|quota| used > quota) {
+        if !self.may_hold(used) {
             return Err(StoreError::Full(format!("{size} bytes do not fit")).into());
         }
         let replaced = self.clear(&mut tree, from, to, replace, now)?;
@@ -500,7 +505,7 @@ impl Complete {
         // Others may have taken the room meanwhile.
         let freed = current.map_or(0, |old| old.size);
         let used = tree.used().saturating_sub(freed).saturating_add(self.size);
-        if area.quota.is_some_and(|quota| used > quota) {
+        if !area.may_hold(used) {
             let told = format!("{} bytes do not fit any more", self.size);
             return Err(StoreError::Full(told).into());
         }
