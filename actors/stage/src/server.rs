@@ -72,6 +72,8 @@ pub(crate) struct Server {
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) handler: Handler,
     pub(crate) options: ServerOptions,
+    /// A client that leaves before it is answered ends what is under way for it. Looking out for that costs a read.
+    pub(crate) heeds_leaving: bool,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -119,6 +121,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.options.head_within)
             .title_case_headers(true)
+            .half_close(!self.heeds_leaving)
             .max_buf_size(HTTP_BUFFER);
         builder
             .http2()

@@ -277,6 +277,8 @@ impl Stage {
             tls,
             handler: handler.into(),
             options: self.options.server,
+            // A copy is cancelled when its client goes away (storage page §2.6); what others do is over in a moment.
+            heeds_leaving: place.kind == "storage",
             stop: self.stop.subscribe(),
         };
         self.serving
