@@ -239,6 +239,56 @@ async fn a_body_that_waits_for_a_while_leaves_unasked() {
     stage.stop().await;
 }
 
+/// A client that closes its side while it waits (RFC 9112 §9.6) is still answered, but by a storage element, which takes it
+/// for gone and ends what is under way for it (storage page §2.6).
+#[tokio::test]
+async fn a_client_that_closes_its_side_is_answered_where_nothing_is_to_be_cancelled() {
+    let stage = stage();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    for (kind, answered) in [("storage", false), ("fts", true)] {
+        let host = format!("{kind}.example");
+        let place = stage.bind(kind, kind, &host, any_port, true).await.unwrap();
+        let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let router = Router::new().route(
+            "/",
+            any(move || {
+                let (tell, told) = tokio::sync::oneshot::channel::<()>();
+                let (go_on, may_go_on) = tokio::sync::oneshot::channel::<()>();
+                let _awaited = begun.send((told, go_on));
+                let hold = Hold(Some(tell));
+                async move {
+                    let _held = hold;
+                    let _told = may_go_on.await;
+                    "here"
+                }
+            }),
+        );
+        stage.open(&place, router).unwrap();
+        let roots = [stage.authority().der().clone()];
+        let config = carnet_certs::client_config(&roots, &["http/1.1"]).unwrap();
+        let tcp = tokio::net::TcpStream::connect(place.addr).await.unwrap();
+        let name = rustls_pki_types::ServerName::try_from(host).unwrap();
+        let tls = tokio_rustls::TlsConnector::from(config);
+        let mut tls = tls.connect(name, tcp).await.unwrap();
+        tls.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let (over, go_on) = has_begun.recv().await.unwrap();
+        tls.shutdown().await.unwrap();
+        if answered {
+            go_on.send(()).unwrap();
+        } else {
+            let ended = Clock::within_real(Duration::from_secs(10), over).await;
+            assert!(ended.is_some(), "{kind}: goes on for nobody");
+        }
+        let mut answer = Vec::new();
+        let _ended_or_cut = tls.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.ends_with("here"), answered, "{kind}: {answer}");
+    }
+    stage.stop().await;
+}
+
 /// The version that is spoken is the one that the client names (RFC 7301 §3.2): storage elements like HTTP/1.1 best, the
 /// others HTTP/2, and `curl --http1.0` names nothing else.
 #[tokio::test]
