@@ -156,18 +156,31 @@ impl Door {
             Presented::Refused(refusal) => malformed(doing, path, refusal),
             found => self.judge(found.token(), doing, path).await,
         };
-        let mut verdict = self.used_once(call, verdict);
+        let verdict = self.used_once(call, verdict);
+        let copying = call.parts.method.as_str() == "COPY";
+        self.decided(verdict, brought.token(), copying, doing == Doing::PutOver)
+            .map_err(|refused| *refused)
+    }
+
+    /// Tells a verdict, and lets in or refuses.
+    fn decided(
+        &self,
+        mut verdict: Verdict,
+        token: Option<&str>,
+        copying: bool,
+        over: bool,
+    ) -> Result<Pass, Box<Answer>> {
         let seen = Seen {
             bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
-            unreadable: brought.token().is_some_and(|text| !is_token_text(text)),
-            copying: call.parts.method.as_str() == "COPY",
-            over: doing == Doing::PutOver,
+            unreadable: token.is_some_and(|text| !is_token_text(text)),
+            copying,
+            over,
         };
         self.actor.judged_last(&mut verdict);
         verdict
             .authorise()
             .map(|authorised| Pass { authorised })
-            .map_err(|refusal| self.refused(&refusal, seen))
+            .map_err(|refusal| Box::new(self.refused(&refusal, seen)))
     }
 
     /// Judges the token of a request again when all bytes are there, where that is asked for.
@@ -242,17 +255,8 @@ impl Door {
         self.prepare(said.as_ref(), now).await;
         let (source, seen) = (self.keys.source(), Some(&self.seen));
         let verdict = brought.judge(&self.rules, source, seen, &Demand::Identity, now);
-        self.actor.judged(verdict.jti(), &verdict);
-        let seen = Seen {
-            bearer: verdict.checks.len() > 1 || verdict.claims.is_some(),
-            unreadable: token.is_some_and(|text| !is_token_text(text)),
-            copying: false,
-            over: false,
-        };
-        let authorised = verdict.authorise();
-        authorised
-            .map(|authorised| Pass { authorised })
-            .map_err(|refusal| self.refused(&refusal, seen))
+        self.decided(verdict, token, false, false)
+            .map_err(|refused| *refused)
     }
 
     /// Whether a request brings no credential.

@@ -27,51 +27,46 @@ pub fn before(issuer: &Arc<Issuer>, request: Request, next: &Handler) -> Answeri
 }
 
 async fn layer(issuer: Arc<Issuer>, request: Request, next: Handler) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
     // June 2021's filter let everybody read, asked or not.
-    let traced = *request.method() == Method::TRACE;
-    let unasked = issuer.rules.then() && !traced && is_read_by_all(request.uri().path());
-    if !request.headers().contains_key(ORIGIN) {
-        let mut response = next.call(request).await;
-        if unasked {
-            let all = HeaderValue::from_static("*");
-            response
-                .headers_mut()
-                .insert(ACCESS_CONTROL_ALLOW_ORIGIN, all);
-        }
-        return response;
-    }
-    let open = is_open(&issuer, request.uri().path());
+    let unasked = issuer.rules.then() && *method != Method::TRACE && is_read_by_all(path);
+    let foreign = request.headers().contains_key(ORIGIN);
+    let open = foreign && is_open(&issuer, path);
+    let asked = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS);
     let asks = request
         .headers()
-        .get(ACCESS_CONTROL_REQUEST_METHOD)
-        .is_some();
-    if *request.method() == Method::OPTIONS && asks && issuer.rules.then() {
-        return preflight_then(&issuer, request.uri().path(), open);
-    }
-    if *request.method() == Method::OPTIONS && asks {
-        let mut response = issuer
-            .answers
-            .bare(if open { 200 } else { 403 }, Caching::Never);
-        if !open && issuer.rules.today() {
-            *response.body_mut() = Body::from("Invalid CORS request");
-        }
-        if open {
-            let headers = response.headers_mut();
-            let methods = HeaderValue::from_static("HEAD,GET,POST,PUT,DELETE,PATCH,OPTIONS");
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1800"));
-            if let Some(asked) = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS) {
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
-            }
-        }
-        return response;
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if foreign && *method == Method::OPTIONS && asks {
+        return if issuer.rules.then() {
+            preflight_then(&issuer, path, open)
+        } else {
+            preflight(&issuer, asked, open)
+        };
     }
     let mut response = next.call(request).await;
     if open || unasked {
         response
             .headers_mut()
             .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}
+
+fn preflight(issuer: &Issuer, asked: Option<&HeaderValue>, open: bool) -> Response {
+    let status = if open { 200 } else { 403 };
+    let mut response = issuer.answers.bare(status, Caching::Never);
+    if !open && issuer.rules.today() {
+        *response.body_mut() = Body::from("Invalid CORS request");
+    }
+    if open {
+        let headers = response.headers_mut();
+        let methods = HeaderValue::from_static("HEAD,GET,POST,PUT,DELETE,PATCH,OPTIONS");
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1800"));
+        if let Some(asked) = asked {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
     }
     response
 }

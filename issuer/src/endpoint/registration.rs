@@ -24,7 +24,7 @@ use crate::store::clients::grants;
 use crate::store::{Client, User};
 
 mod request;
-use request::{Wish, check_update, parse};
+use request::{Wish, parse};
 
 /// Longest registration that is read.
 const LIMIT: usize = 64 << 10;
@@ -124,7 +124,7 @@ async fn register(issuer: &Issuer, body: &[u8], user: Option<&User>) -> Result<V
         }
         _ => {}
     }
-    let wish = parse(issuer, body)?;
+    let wish = parse(issuer, body, None)?;
     allowed_grants(issuer, &wish, user)?;
     let known = |client: &Arc<Client>| client.registration_token.is_some();
     if issuer.clients.all().iter().filter(|c| known(c)).count() >= MOST {
@@ -309,10 +309,7 @@ pub async fn manage(State(issuer): Here, Path(id): Path<String>, request: Reques
 }
 
 fn update(issuer: &Issuer, old: &Client, body: &[u8]) -> Result<Arc<Client>, Fault> {
-    let wish = parse(issuer, body)?;
-    if issuer.rules.strict() {
-        check_update(body, old)?;
-    }
+    let wish = parse(issuer, body, Some(old))?;
     let fresh: Vec<String> = wish
         .grants
         .iter()
@@ -517,7 +514,7 @@ pub(super) async fn administer(issuer: &Issuer, request: Request) -> Response {
     let Ok(body) = read_limited(request.into_body(), LIMIT).await else {
         return issuer.refuse(&Refusal::empty(413), Caching::Never);
     };
-    let wish = match parse(issuer, &body) {
+    let wish = match parse(issuer, &body, None) {
         Ok(wish) => wish,
         Err(fault) => return refuse(issuer, &fault),
     };

@@ -30,8 +30,8 @@ const KNOWN: [&str; 7] = [
     "implicit",
 ];
 
-/// Reads a request. Unknown members are ignored (RFC 7591 §2).
-pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
+/// Reads a request, or the update of a client. Unknown members are ignored (RFC 7591 §2).
+pub(super) fn parse(issuer: &Issuer, body: &[u8], old: Option<&Client>) -> Result<Wish, Fault> {
     let strict = issuer.rules.strict();
     let metadata = |text: &str| Fault::bad("invalid_client_metadata", text);
     let not_json = || {
@@ -110,10 +110,14 @@ pub(super) fn parse(issuer: &Issuer, body: &[u8]) -> Result<Wish, Fault> {
     if strict {
         check_keys(object, method)?;
     }
+    let scope = scope(issuer, object.get("scope"))?;
+    if let Some(old) = old.filter(|_| strict) {
+        check_update(object, old)?;
+    }
     Ok(Wish {
         name,
         grants: wanted.unwrap_or_else(|| vec![grants::AUTHORIZATION_CODE.to_owned()]),
-        scope: scope(issuer, object.get("scope"))?,
+        scope,
         redirect_uris,
         method,
         jwks: object.get("jwks").filter(|v| v.is_object()).cloned(),
@@ -142,9 +146,8 @@ fn is_key_set(value: &Value) -> bool {
 }
 
 /// RFC 7592 §2.2: what an update repeats must be as it is, and some things are not the client's to say.
-pub(super) fn check_update(body: &[u8], old: &Client) -> Result<(), Fault> {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| value.get(name).and_then(Value::as_str);
+fn check_update(object: &Map<String, Value>, old: &Client) -> Result<(), Fault> {
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
     let owned = [
         "registration_access_token",
         "registration_client_uri",
@@ -153,10 +156,10 @@ pub(super) fn check_update(body: &[u8], old: &Client) -> Result<(), Fault> {
     ];
     let fault = if text("client_id").is_some_and(|id| id != &*old.id) {
         "client_id is another client's.".to_owned()
-    } else if value.get("client_secret").is_some() && text("client_secret") != old.secret.as_deref()
+    } else if object.contains_key("client_secret") && text("client_secret") != old.secret.as_deref()
     {
         "client_secret cannot be chosen: leave it out, or repeat it.".to_owned()
-    } else if let Some(name) = owned.into_iter().find(|name| value.get(name).is_some()) {
+    } else if let Some(name) = owned.into_iter().find(|name| object.contains_key(*name)) {
         format!("{name} is not the client's to say.")
     } else {
         return Ok(());
