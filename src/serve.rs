@@ -8,8 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use carnet_certs::Authority;
+use carnet_scenarios::format::Kind;
 use carnet_scenarios::{Changes, LoadError, Location, Running, bring_up, library, load, load_text};
-use carnet_stage::{Journal, JournalOptions, JsonLines, write_json_lines};
+use carnet_stage::{Journal, JournalOptions, JsonLines, is_brief, write_json_lines};
 
 use crate::args::ServeOptions;
 use crate::check::tell_load_error;
@@ -75,7 +76,14 @@ pub(crate) fn serve(options: &ServeOptions) -> anyhow::Result<Outcome> {
     if let Some(directory) = &directory {
         directory.write_authority(&authority)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // Where all are served on lanes, nothing is left to do but to wait for connections.
+    let mut actors = scenario.actors.values().map(|placed| placed.spec.kind());
+    let mut runtime = if actors.all(|kind| kind == Kind::User || is_brief(kind.name())) {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime
         .max_blocking_threads(crate::DISK_THREADS)
         .enable_all()
         .build()?;

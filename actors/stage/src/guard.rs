@@ -2,6 +2,7 @@
 //! whole and good; bodies pass where they are read, uncopied.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -188,8 +189,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             match this.place {
                 Place::Silent => return Poll::Pending,
                 Place::Head(_) | Place::Refused => {
-                    let mut bytes = [0_u8; 4096];
-                    let mut some = ReadBuf::new(&mut bytes);
+                    let mut bytes = [const { MaybeUninit::uninit() }; PIECE];
+                    let mut some = ReadBuf::uninit(&mut bytes);
                     ready!(Pin::new(&mut this.inner).poll_read(cx, &mut some))?;
                     match (this.is_refused(), some.filled()) {
                         (true, []) => this.place = Place::Silent,

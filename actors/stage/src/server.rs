@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ahead::Ahead;
@@ -33,9 +34,10 @@ use crate::handler::Handler;
 use crate::head::Refused;
 use crate::interim::Interim;
 use crate::journal::Journal;
+use crate::lanes::Lanes;
 use crate::unread::{Streams, Taking};
 
-/// Bounds of a server, in real time.
+/// How servers serve: their bounds, in real time, and their threads.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerOptions {
     /// How long a TLS handshake may take.
@@ -47,6 +49,9 @@ pub struct ServerOptions {
     pub read_within: Duration,
     /// How long open connections may go on once the actor stops.
     pub stop_within: Duration,
+    /// Threads on which the connections of issuers and identity providers are served, each by one of them; 0: they are
+    /// served where the stage runs, as everybody else's are.
+    pub lanes: usize,
 }
 
 impl Default for ServerOptions {
@@ -56,6 +61,7 @@ impl Default for ServerOptions {
             head_within: Duration::from_secs(30),
             read_within: Duration::from_secs(60),
             stop_within: Duration::from_millis(150),
+            lanes: 0,
         }
     }
 }
@@ -78,16 +84,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until told to stop; then lets open exchanges end within the bound.
-    pub(crate) async fn run(self, listener: TcpListener) {
+    /// Serves until told to stop; then lets open exchanges end within the bound. Connections are served on `lanes`, if
+    /// there are any, else where this runs.
+    pub(crate) async fn run(self, listener: TcpListener, lanes: Option<Arc<Lanes>>) {
         let server = Arc::new(self);
         let mut stop = server.stop.clone();
-        let mut connections = tokio::task::JoinSet::new();
+        let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((tcp, peer)) => {
-                        connections.spawn(Arc::clone(&server).connection(tcp, peer));
+                        let server = Arc::clone(&server);
+                        match &lanes {
+                            Some(lanes) => server.on_a_lane(lanes, &mut connections, tcp, peer),
+                            None => drop(connections.spawn(server.connection(tcp, peer))),
+                        }
                         while connections.try_join_next().is_some() {}
                     }
                     // Out of descriptors: give the open connections a chance to end one.
@@ -100,6 +111,22 @@ impl Server {
         let rest = async { while connections.join_next().await.is_some() {} };
         let _ended_or_cut = Clock::within_real(server.options.stop_within, rest).await;
         connections.abort_all();
+    }
+
+    fn on_a_lane(
+        self: Arc<Self>,
+        lanes: &Lanes,
+        connections: &mut JoinSet<()>,
+        tcp: TcpStream,
+        peer: SocketAddr,
+    ) {
+        // The thread that waits for a connection's bytes is the one that serves it.
+        let Ok(tcp) = tcp.into_std() else { return };
+        lanes.spawn(connections, async move {
+            if let Ok(tcp) = TcpStream::from_std(tcp) {
+                self.connection(tcp, peer).await;
+            }
+        });
     }
 
     async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr) {

@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::handler::Handler;
 use crate::journal::{Journal, JournalOptions};
+use crate::lanes::Lanes;
 use crate::names::{Names, Place};
 use crate::server::{Server, ServerOptions};
 
@@ -35,7 +36,7 @@ pub struct StageOptions {
     pub authority: Authority,
     /// Further roots that actors' clients trust (external services).
     pub extra_roots: Vec<CertificateDer<'static>>,
-    /// Bounds of every server.
+    /// How every server serves.
     pub server: ServerOptions,
 }
 
@@ -60,6 +61,9 @@ pub enum StageError {
         /// The reason.
         why: String,
     },
+    /// The system gives no thread.
+    #[error("no threads for connections: {0}")]
+    Threads(io::Error),
 }
 
 /// A run's stage.
@@ -73,6 +77,12 @@ pub struct Stage {
     stop: watch::Sender<bool>,
     listeners: Mutex<HashMap<String, TcpListener>>,
     serving: Mutex<Vec<JoinHandle<()>>>,
+    lanes: Option<Arc<Lanes>>,
+}
+
+/// Whether every answer of a role is a matter of a moment: such roles are served on lanes, when there are any.
+pub fn is_brief(kind: &str) -> bool {
+    matches!(kind, "issuer" | "idp")
 }
 
 impl Stage {
@@ -90,6 +100,12 @@ impl Stage {
             carnet_certs::client_config(&roots, &["http/1.1"]).map_err(|error| fail(&error))?;
         let mut nonce = Chance::unpredictable();
         let join = format!("{:016x}-", rand::RngCore::next_u64(&mut nonce));
+        // Before any other thread: what reading a large topology has left in the allocator goes to the next thread that
+        // begins, and the lanes make most use of it.
+        let lanes = match options.server.lanes {
+            0 => None,
+            count => Some(Arc::new(Lanes::open(count).map_err(StageError::Threads)?)),
+        };
         Ok(Self {
             journal: Journal::new(options.clock.clone(), options.journal.clone()),
             options,
@@ -100,6 +116,7 @@ impl Stage {
             stop: watch::channel(false).0,
             listeners: Mutex::default(),
             serving: Mutex::default(),
+            lanes,
         })
     }
 
@@ -269,6 +286,7 @@ impl Stage {
         };
         let tls = carnet_certs::server_config_offering(&leaf, versions, handshake)
             .map_err(|error| fail(error.to_string()))?;
+        let lanes = self.lanes.clone().filter(|_| is_brief(&place.kind));
         let server = Server {
             name: place.name.clone(),
             base_url: place.base_url(),
@@ -284,7 +302,7 @@ impl Stage {
         self.serving
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(tokio::spawn(server.run(listener)));
+            .push(tokio::spawn(server.run(listener, lanes)));
         Ok(())
     }
 

@@ -318,3 +318,56 @@ async fn every_version_of_http_is_offered() {
     }
     stage.stop().await;
 }
+
+/// Issuers and identity providers are served on lanes when there are any; a copy would hold up the others of its lane.
+#[tokio::test]
+async fn brief_roles_are_served_on_lanes_and_stop_as_the_others_do() {
+    let stage = stage_with(ServerOptions {
+        lanes: 2,
+        ..ServerOptions::default()
+    });
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let asking = place(&stage, "asking").await;
+    for (kind, on_a_lane) in [
+        ("issuer", true),
+        ("idp", true),
+        ("storage", false),
+        ("fts", false),
+    ] {
+        let host = format!("{kind}.example");
+        let place = stage.bind(kind, kind, &host, any_port, true).await.unwrap();
+        let actor = stage.actor(&place, SignedDuration::ZERO);
+        let router = Router::new()
+            .route(
+                "/thread",
+                any(move || {
+                    actor.note("looked at it");
+                    async { std::thread::current().name().unwrap_or_default().to_owned() }
+                }),
+            )
+            .route("/never", any(std::future::pending::<()>));
+        stage.open(&place, router).unwrap();
+        let client = asking.client();
+        let thread = Request::get(format!("https://{host}/thread"))
+            .body(Body::empty())
+            .unwrap();
+        let answer = client.send(thread).await.unwrap();
+        let body = carnet_stage::body::read_limited(answer.into_body(), 100)
+            .await
+            .unwrap();
+        assert_eq!(body.starts_with(b"lane-"), on_a_lane, "{kind}: {body:?}");
+        let never = Request::get(format!("https://{host}/never"))
+            .body(Body::empty())
+            .unwrap();
+        let client = client.clone();
+        tokio::spawn(async move { client.send(never).await });
+    }
+    let records = stage.journal().records();
+    for told in records
+        .iter()
+        .filter(|record| matches!(record.event, Event::Note(_)))
+    {
+        assert!(told.cause.is_some(), "{told:?}");
+    }
+    stage.stop().await;
+}

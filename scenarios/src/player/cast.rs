@@ -9,7 +9,7 @@ use carnet_certs::Authority;
 use carnet_issuer::Issuer;
 use carnet_stage::{
     Actor, Chance, Clock, Event, FaultEvent, Handler, JournalOptions, Place, ServerOptions, Stage,
-    StageOptions,
+    StageOptions, is_brief,
 };
 use carnet_user::User;
 use indexmap::IndexMap;
@@ -52,6 +52,7 @@ pub(super) struct Settings {
     pub(super) keys: Option<PathBuf>,
     pub(super) authority: Option<Authority>,
     pub(super) on_journal: Option<OnJournal>,
+    pub(super) server: ServerOptions,
 }
 
 /// Sets a stage for `serve`: actors listen on the ports the scenario was located at, and stay up.
@@ -69,8 +70,24 @@ pub async fn bring_up(
         keys,
         authority: Some(authority),
         on_journal: Some(on_journal),
+        server: ServerOptions {
+            lanes: lanes(scenario),
+            ..ServerOptions::default()
+        },
     };
     bring_up_with(scenario, settings).await
+}
+
+/// Most lanes of a stage: eight make a hundred thousand tokens a second, and each takes memory.
+const MOST_LANES: usize = 8;
+
+/// A lane a processor, when anybody is served on lanes.
+fn lanes(scenario: &Scenario) -> usize {
+    if servers(scenario).any(|(_, placed)| is_brief(placed.spec.kind().name())) {
+        std::thread::available_parallelism().map_or(1, |count| count.get().min(MOST_LANES))
+    } else {
+        0
+    }
 }
 
 /// Sets a stage.
@@ -95,7 +112,7 @@ pub(super) async fn bring_up_with(
         journal: settings.journal,
         authority,
         extra_roots: outside::roots(scenario)?,
-        server: ServerOptions::default(),
+        server: settings.server,
     })?;
     if let Some(on_journal) = settings.on_journal {
         on_journal(stage.journal());

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_certs::Authority;
-use carnet_stage::{Clock, Event, Expectation, Journal, JournalOptions, Note, Record, StageError};
+use carnet_stage::{
+    Clock, Event, Expectation, Journal, JournalOptions, Note, Record, ServerOptions, StageError,
+};
 
 use crate::expectations::{self, Unseen};
 use crate::loader::Scenario;
@@ -117,6 +119,7 @@ pub async fn play(scenario: &Scenario, options: PlayOptions) -> Result<Played, P
         keys: options.keys,
         authority: options.authority,
         on_journal: options.on_journal,
+        server: ServerOptions::default(),
     };
     let running = cast::bring_up_with(scenario, settings).await?;
     let ready = running.ready;
