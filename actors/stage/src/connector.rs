@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use crate::ahead::Ahead;
 use crate::clock::Clock;
 use crate::names::Names;
+use crate::near;
 
 /// How long a connection may take to be made, TLS included, in real time.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -107,8 +108,8 @@ impl Connector {
             let tcp = TcpStream::connect(&addresses[..])
                 .await
                 .map_err(ConnectError::Refused)?;
-            tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
             let peer = tcp.peer_addr().ok();
+            near::ready(&tcp, peer.map(|peer| peer.ip()));
             if plain {
                 return Ok(Stream {
                     wire: Wire::Plain(TokioIo::new(tcp)),

@@ -23,6 +23,7 @@ mod interim;
 mod journal;
 mod lanes;
 mod names;
+mod near;
 pub mod page;
 mod passing;
 mod patience;

@@ -35,6 +35,7 @@ use crate::head::Refused;
 use crate::interim::Interim;
 use crate::journal::Journal;
 use crate::lanes::Lanes;
+use crate::near;
 use crate::unread::{Streams, Taking};
 
 /// How servers serve: their bounds, in real time, and their threads.
@@ -130,7 +131,7 @@ impl Server {
     }
 
     async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
-        let _best_effort = tcp.set_nodelay(true);
+        near::ready(&tcp, Some(peer.ip()));
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let handshake = Clock::within_real(
             self.options.handshake_within,
