@@ -23,7 +23,12 @@ pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
     let storages: Vec<String> = places
         .iter()
         .filter(|place| place.kind == "storage")
-        .map(|place| format!("${}_URL", place.name.to_uppercase().replace('-', "_")))
+        .map(|place| {
+            let area = lab.areas.iter().find(|(name, _)| *name == place.name);
+            let base = area.map_or("", |(_, base)| base);
+            let name = place.name.to_uppercase().replace('-', "_");
+            format!("${{{name}_URL}}{}", in_quotes(base))
+        })
         .collect();
     let Some(client) = lab.clients.iter().find(|client| client.name == "trainee") else {
         return text + "\n";
@@ -52,19 +57,33 @@ pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
     text + "\n"
 }
 
+/// A text as it stands between a shell's double quotes.
+fn in_quotes(text: &str) -> String {
+    let special = |letter: &char| matches!(letter, '"' | '$' | '`' | '\\');
+    text.chars()
+        .flat_map(|letter| {
+            Some('\\')
+                .filter(|_| special(&letter))
+                .into_iter()
+                .chain([letter])
+        })
+        .collect()
+}
+
+/// `first` and `second` are the URLs of storage areas.
 fn curl(first: &str, second: Option<&String>) -> Vec<String> {
     let me = "curl --oauth2-bearer \"$TOKEN\"";
     let mut lines = vec![
-        format!("{me} \"{first}/wlcg/\""),
-        format!("{me} -T \"$CARNET_DIR/env.sh\" \"{first}/wlcg/hello\""),
+        format!("{me} \"{first}/\""),
+        format!("{me} -T \"$CARNET_DIR/env.sh\" \"{first}/hello\""),
     ];
     if let Some(second) = second {
         lines.push(format!(
-            "{me} -X COPY -H \"Source: {first}/wlcg/hello\" \
-             -H \"TransferHeaderAuthorization: Bearer $TOKEN\" \"{second}/wlcg/hello\""
+            "{me} -X COPY -H \"Source: {first}/hello\" \
+             -H \"TransferHeaderAuthorization: Bearer $TOKEN\" \"{second}/hello\""
         ));
         lines.push(format!(
-            "{me} -I -H \"Want-Digest: adler32\" \"{second}/wlcg/hello\""
+            "{me} -I -H \"Want-Digest: adler32\" \"{second}/hello\""
         ));
     }
     lines
@@ -74,13 +93,13 @@ fn curl(first: &str, second: Option<&String>) -> Vec<String> {
 fn gfal(first: &str, second: Option<&String>) -> Vec<String> {
     let mut lines = vec![
         "export BEARER_TOKEN=\"$TOKEN\" GFAL_PYTHONBIN=/usr/bin/python3".to_owned(),
-        format!("gfal-ls -l \"{first}/wlcg/\""),
-        format!("gfal-copy -f \"file://$CARNET_DIR/ca.pem\" \"{first}/wlcg/gfal\""),
-        format!("gfal-sum \"{first}/wlcg/gfal\" ADLER32"),
+        format!("gfal-ls -l \"{first}/\""),
+        format!("gfal-copy -f \"file://$CARNET_DIR/ca.pem\" \"{first}/gfal\""),
+        format!("gfal-sum \"{first}/gfal\" ADLER32"),
     ];
     if let Some(second) = second {
         lines.push(format!(
-            "gfal-copy -f -K ADLER32 \"{first}/wlcg/gfal\" \"{second}/wlcg/gfal\""
+            "gfal-copy -f -K ADLER32 \"{first}/gfal\" \"{second}/gfal\""
         ));
     }
     lines
@@ -90,8 +109,8 @@ fn gfal(first: &str, second: Option<&String>) -> Vec<String> {
 fn davix(first: &str) -> Vec<String> {
     let me = "-H \"Authorization: Bearer $TOKEN\"";
     vec![
-        format!("davix-ls -l {me} \"{first}/wlcg/\""),
-        format!("davix-get {me} \"{first}/wlcg/hello\""),
+        format!("davix-ls -l {me} \"{first}/\""),
+        format!("davix-get {me} \"{first}/hello\""),
     ]
 }
 
@@ -99,7 +118,7 @@ fn rclone(first: &str) -> Vec<String> {
     vec![
         format!(
             "export RCLONE_CONFIG_SE_TYPE=webdav RCLONE_CONFIG_SE_VENDOR=other \
-             RCLONE_CONFIG_SE_URL=\"{first}/wlcg\" RCLONE_CONFIG_SE_BEARER_TOKEN=\"$TOKEN\""
+             RCLONE_CONFIG_SE_URL=\"{first}\" RCLONE_CONFIG_SE_BEARER_TOKEN=\"$TOKEN\""
         ),
         "rclone --ca-cert \"$CARNET_DIR/ca.pem\" copy \"$CARNET_DIR/certificates\" se:rclone"
             .to_owned(),
