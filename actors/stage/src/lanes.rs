@@ -1,6 +1,6 @@
-//! Threads that each serve connections of their own. Where an answer is a few dozen microseconds of work, waking another
-//! thread to do it costs as much again; a connection on a lane stays on it. Long work, such as a copy, would keep the other
-//! connections of its lane waiting, so it belongs where threads share what there is to do.
+//! Threads that each serve connections of their own. Where an answer is a few dozen microseconds of work, moving it to
+//! another thread is a noticeable part of it; a connection on a lane stays on it. Long work, such as a copy, would keep the
+//! other connections of its lane waiting, so it belongs where threads share what there is to do.
 
 use std::io;
 use std::sync::Arc;
