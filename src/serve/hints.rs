@@ -4,9 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use carnet_stage::Place;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::directory::quoted;
 use super::lab::Lab;
+
+/// What is told as a code in a path: whatever a URL or a shell could take for something else.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The lines, for a shell in another terminal.
 pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
@@ -27,7 +36,7 @@ pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
             let area = lab.areas.iter().find(|(name, _)| *name == place.name);
             let base = area.map_or("", |(_, base)| base);
             let name = place.name.to_uppercase().replace('-', "_");
-            format!("${{{name}_URL}}{}", in_quotes(base))
+            format!("${name}_URL{}", utf8_percent_encode(base, PATH))
         })
         .collect();
     let Some(client) = lab.clients.iter().find(|client| client.name == "trainee") else {
@@ -55,19 +64,6 @@ pub(crate) fn lines(places: &[Place], lab: &Lab, dir: &Path) -> String {
         }
     }
     text + "\n"
-}
-
-/// A text as it stands between a shell's double quotes.
-fn in_quotes(text: &str) -> String {
-    let special = |letter: &char| matches!(letter, '"' | '$' | '`' | '\\');
-    text.chars()
-        .flat_map(|letter| {
-            Some('\\')
-                .filter(|_| special(&letter))
-                .into_iter()
-                .chain([letter])
-        })
-        .collect()
 }
 
 /// `first` and `second` are the URLs of storage areas.

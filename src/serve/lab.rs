@@ -12,7 +12,8 @@ pub(crate) struct Lab {
     pub(crate) clients: Vec<ClientSecret>,
     pub(crate) users: Vec<UserSecret>,
     pub(crate) rucio: Option<RucioLogin>,
-    /// Where the scopes of a storage element's first issuer begin in its tree, by its name; without a slash at the end.
+    /// Where the scopes of a storage element's first issuer begin in its tree, by its name: nothing, or a path
+    /// without a slash at its end.
     pub(crate) areas: Vec<(String, String)>,
     /// Issuers with an admin listener: the issuer's name and the listener's secret.
     pub(crate) admins: Vec<(String, String)>,
@@ -48,8 +49,11 @@ impl Lab {
                 ActorSpec::Storage(storage) => {
                     let issuer = storage.issuers.first();
                     let base = issuer.and_then(|issuer| issuer.base_path.as_deref());
-                    let base = base.unwrap_or_default().trim_end_matches('/');
-                    lab.areas.push((name.clone(), base.to_owned()));
+                    let base = match base.unwrap_or_default().trim_matches('/') {
+                        "" => String::new(),
+                        base => format!("/{base}"),
+                    };
+                    lab.areas.push((name.clone(), base));
                 }
                 ActorSpec::Fts(fts) => {
                     names.extend(

@@ -109,7 +109,7 @@ impl Connector {
                 .await
                 .map_err(ConnectError::Refused)?;
             let peer = tcp.peer_addr().ok();
-            near::ready(&tcp, peer.map(|peer| peer.ip()));
+            near::ready(&tcp, peer.map(|peer| peer.ip())).map_err(ConnectError::Refused)?;
             if plain {
                 return Ok(Stream {
                     wire: Wire::Plain(TokioIo::new(tcp)),

@@ -1,18 +1,19 @@
 //! Connections between programs of one machine, as almost all of a lab's are.
 
+use std::io;
 use std::net::IpAddr;
 
 use tokio::net::TcpStream;
 
 /// Readies a connection to `peer`: what is written leaves at once, and nothing looks for a bottleneck where there is none. A
 /// kernel told to use BBR paces its writes with timers on the loopback interface too, which costs half as much again as
-/// sending them; Reno is in every kernel and leaves them alone.
-pub(crate) fn ready(tcp: &TcpStream, peer: Option<IpAddr>) {
-    let _best_effort = tcp.set_nodelay(true);
+/// sending them; Reno is in every kernel and leaves them alone. An error says that the connection is of no use any more.
+pub(crate) fn ready(tcp: &TcpStream, peer: Option<IpAddr>) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if peer.is_some_and(|ip| ip.to_canonical().is_loopback()) {
         let _best_effort = socket2::SockRef::from(tcp).set_tcp_congestion(b"reno");
     }
+    tcp.set_nodelay(true)
 }
 
 #[cfg(test)]
@@ -45,7 +46,7 @@ mod tests {
                 .await
                 .unwrap();
             let usual = control(&tcp);
-            ready(&tcp, peer.parse().ok());
+            ready(&tcp, peer.parse().ok()).unwrap();
             assert!(tcp.nodelay().unwrap(), "{peer}");
             let wanted = if near { "reno" } else { &usual };
             assert_eq!(control(&tcp), wanted, "{peer}");

@@ -131,7 +131,7 @@ impl Server {
     }
 
     async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
-        near::ready(&tcp, Some(peer.ip()));
+        let _best_effort = near::ready(&tcp, Some(peer.ip()));
         let acceptor = TlsAcceptor::from(Arc::clone(&self.tls));
         let handshake = Clock::within_real(
             self.options.handshake_within,
