@@ -1,12 +1,12 @@
 # Every line that `carnet serve` prints "In another terminal:", run exactly as printed, in one shell, in order: in the world that is
-# served by itself, whose tokens begin at /wlcg, and in two whose tokens begin at / and at /atlas.
+# served by itself, whose tokens begin at /wlcg, and in two whose tokens begin at / and at "/our atlas".
 . "$INTEROP/lib.sh"
 need curl gfal-ls davix-ls rclone
 
 begins='base_path = "/'
 worlds=$INTEROP/../../scenarios/worlds
-sed "s|$begins|&atlas|" "$worlds/decisions-default.toml" >atlas.toml
-equal "there is a place to change" yes "$(grep -q "${begins}atlas" atlas.toml && echo yes)"
+sed "s|$begins|&our atlas|" "$worlds/decisions-default.toml" >atlas.toml
+equal "there is a place to change" yes "$(grep -q "${begins}our atlas" atlas.toml && echo yes)"
 
 for world in default decisions-default "$PWD/atlas.toml"; do
     serve --topology "$world"
